@@ -1,0 +1,36 @@
+import type { SandboxId, SessionId } from "./ids.ts";
+
+/**
+ * What changed in a sandbox's file system since it was handed to its source, written as `capture.json` beside the
+ * recording of the session whose end caused it. Like the recording it is truth, not derived.
+ */
+export interface Capture {
+  readonly sandbox: SandboxId;
+  /** Every session that had been in the sandbox by then. */
+  readonly sessions: readonly SessionId[];
+  /** Canonical source key, as the policy defines it. */
+  readonly source: string;
+  readonly takenAt: string;
+  readonly changes: readonly Change[];
+  /** True when the list itself was cut at the policy's bound. */
+  readonly cut: boolean;
+}
+
+/** A: added, C: changed, D: deleted, as `docker diff` says it. */
+export interface Change {
+  readonly kind: "A" | "C" | "D";
+  /** Absolute path inside the sandbox, one character per byte (file names are bytes). */
+  readonly path: string;
+  readonly type: "file" | "directory" | "link" | "other" | "gone";
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Bytes. */
+  readonly size?: number;
+  readonly modifiedAt?: string;
+  readonly linkTarget?: string;
+  /** Name in `artifacts/`, when the content was kept. */
+  readonly sha256?: string;
+  /** Why the content was not kept. */
+  readonly leftOut?: "too-large" | "total-reached" | "count-reached" | "unreadable";
+}

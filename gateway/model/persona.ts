@@ -1,0 +1,30 @@
+/** The server we pretend to be. Learned from the image's own sshd when the image is built. */
+export interface Persona {
+  readonly name: string;
+  /** Reference of the sandbox image in the engine. */
+  readonly image: string;
+  readonly hostname: string;
+  /** Identification string without CR LF, as its sshd sends it. */
+  readonly identification: string;
+  /** What its sshd offers and we have, in its order. */
+  readonly offer: {
+    readonly kex: readonly string[];
+    readonly hostKey: readonly string[];
+    readonly cipher: readonly string[];
+    readonly mac: readonly string[];
+    readonly compression: readonly string[];
+  };
+  /** `server-sig-algs` of its EXT_INFO (RFC 8308). */
+  readonly signatureAlgorithms: readonly string[];
+  /** Methods that can continue, as in its USERAUTH_FAILURE. */
+  readonly methods: readonly ("publickey" | "password" | "keyboard-interactive")[];
+  /** Text of SSH_MSG_USERAUTH_BANNER, or absent. */
+  readonly banner?: string;
+}
+
+/** A private host key in OpenSSH's own format, as it lies in /etc/ssh. */
+export interface HostKeyFile {
+  readonly type: "ssh-ed25519" | "ecdsa-sha2-nistp256" | "ssh-rsa";
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
