@@ -1,179 +1,219 @@
 /**
  * The one schema of a policy: types, `policy check`, the JSON Schema and the reference page all come from here.
- * Values are canonical after parsing: durations in milliseconds, sizes in bytes, rates per second.
+ * Values are canonical after parsing: durations in milliseconds, sizes in bytes. A key stands here only when it is enforced.
  */
 import { z } from "zod";
-import { bandwidth, cidr, duration, listenAddress, matcher, size, starts } from "./policy-units.ts";
+import { cidr, duration, durationBetween, label, listenAddress, matcher } from "./policy-units.ts";
+import { size, sizeBetween, starts, subnet } from "./policy-units.ts";
 
 const authRule = z.strictObject({
-  name: z.string().optional().describe("Shown in recordings and logs as what decided."),
-  user: matcher
+  name: label(64)
     .optional()
-    .describe("User names it applies to: a name, a glob, `/regular expression/`, or a list of these."),
-  password: matcher.optional().describe("Passwords it applies to, in the same forms."),
+    .describe(
+      "What recordings and logs call the rule; its place in the list, as `auth.rules[0]`, if absent.",
+    ),
+  user: matcher.optional().describe("User names that it applies to; all if absent."),
+  password: matcher.optional().describe("Passwords that it applies to; all if absent."),
   source: z
-    .union([cidr, z.array(cidr)])
+    .union([cidr, z.array(cidr).min(1).max(10_000)])
     .optional()
-    .describe("Addresses or CIDR ranges it applies to."),
-  verdict: z.enum(["accept", "reject"]).describe("What it answers."),
+    .meta({
+      title: "range",
+      expected: "an address, a CIDR range such as 192.0.2.0/24, or a list of these",
+      examples: ["192.0.2.0/24", ["192.0.2.7", "2001:db8::/32"]],
+    })
+    .describe("Addresses that it applies to; all if absent."),
+  verdict: z.enum(["accept", "reject"]).describe("What it answers. Has to be given."),
   afterAttempts: z
     .int()
     .min(1)
+    .max(1_000_000)
     .default(1)
     .describe(
-      "With `accept`: let in at this attempt of the source and not before (attempts before it are refused).",
+      "With `accept`: the source's attempts before this one are refused, this one and later ones are let in. Counted per address (or network), whatever was tried.",
     ),
+});
+
+const persona = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)
+    .default("debian-12")
+    .meta({ expected: "a persona's name such as debian-12" })
+    .describe("Which sandbox image to show, as `image build` named it."),
+  hostname: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .default("srv01")
+    .meta({ expected: "a host name such as srv01: lower case letters, digits and dashes, at most 63" })
+    .describe("Host name inside the sandbox."),
+  banner: z
+    .string()
+    .max(4096)
+    .optional()
+    .meta({ expected: "text of at most 4096 characters" })
+    .describe("Text shown before login, as with sshd's `Banner`; none if absent."),
+});
+
+const source = z.strictObject({
+  by: z
+    .enum(["address", "network", "credential"])
+    .default("address")
+    .describe(
+      "What counts as one source: `address`; `network`, the IPv4 /24 or IPv6 /64 around it; `credential`, the address together with user name and password.",
+    ),
+});
+
+const auth = z.strictObject({
+  methods: z
+    .array(z.enum(["publickey", "password", "keyboard-interactive"]))
+    .min(1)
+    .max(3)
+    .optional()
+    .describe("Methods offered; those of the persona's own sshd if absent."),
+  maxTries: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(6)
+    .describe("sshd's MaxAuthTries: refused attempts on one connection before it is closed."),
+  root: z
+    .enum(["allow", "refuse"])
+    .default("allow")
+    .describe("Whether root may log in at all. It is the sandbox's root, not the machine's."),
+  rules: z
+    .array(authRule)
+    .max(1000)
+    .default([])
+    .describe("The first rule that applies decides. A rule applies when each of its matchers does."),
+  otherwise: z.enum(["accept", "reject"]).default("accept").describe("The verdict when no rule applies."),
+  memory: durationBetween("1s", "365d")
+    .prefault("1d")
+    .describe("How long a source's attempts are remembered after its last one, for `afterAttempts`."),
+});
+
+const sandbox = z.strictObject({
+  mode: z
+    .enum(["sticky", "fresh"])
+    .default("sticky")
+    .describe("`sticky`: a source finds its own sandbox again. `fresh`: every session gets a new one."),
+  most: z.int().min(1).max(4096).default(20).describe("Sandboxes at once, spares included."),
+  spares: z.int().min(0).max(64).default(2).describe("Ready sandboxes kept for new sources."),
+  idle: duration.prefault("1h").describe("A sandbox without a session is removed after this."),
+  life: durationBetween("1s", "24d")
+    .prefault("6h")
+    .describe("A sandbox is removed this long after its first login, sessions or not."),
+  memory: sizeBetween("32m", "1024 GiB").prefault("256m").describe("Memory of one sandbox."),
+  swap: sizeBetween("0", "1024 GiB").prefault("0").describe("Swap on top of it."),
+  cpuset: z
+    .string()
+    .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/)
+    .optional()
+    .meta({ expected: 'CPU numbers such as "0-1" or "0,2"', examples: ["0-1"] })
+    .describe("CPUs that it may run on; all if absent."),
+  cpuQuota: z
+    .number()
+    .min(0.01)
+    .max(1024)
+    .optional()
+    .meta({ expected: "a number of CPUs such as 0.5, from 0.01 to 1024", examples: [0.5] })
+    .describe("CPUs' worth of time that it may use; unlimited if absent."),
+  cpuPeriod: durationBetween("1ms", "1s")
+    .optional()
+    .describe("Period over which `cpuQuota` is counted; the kernel's 100ms if absent."),
+  cpuShares: z
+    .int()
+    .min(2)
+    .max(262_144)
+    .optional()
+    .describe("Weight against other sandboxes; 1024 if absent."),
+  pids: z.int().min(32).max(65_536).default(256).describe("Processes and threads."),
+  disk: sizeBetween("64m", "64 TiB").optional().describe("Bytes that it may write to its file system."),
+  nofile: z.int().min(64).max(1_048_576).default(4096).describe("Open files of one process (`ulimit -n`)."),
+  nproc: z
+    .int()
+    .min(16)
+    .max(65_536)
+    .optional()
+    .describe("Processes of one user (`ulimit -u`); only `pids` limits them if absent."),
+  deviceReadRate: sizeBetween("64k", "1 TiB").optional().describe("Bytes a second read from the disk."),
+  deviceWriteRate: sizeBetween("64k", "1 TiB").optional().describe("Bytes a second written to the disk."),
+  capabilities: z
+    .enum(["root", "user"])
+    .default("root")
+    .describe(
+      "`root`: what a believable root needs. `user`: the least that a real sshd needs, for policies without root.",
+    ),
+  sudo: z.boolean().default(false).describe("Whether accounts made at login may use sudo."),
+  runtime: z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/)
+    .optional()
+    .meta({ expected: "the name of a runtime such as runsc", examples: ["runsc"] })
+    .describe("OCI runtime known to the engine; its default if absent."),
+});
+
+const deadlines = z.strictObject({
+  login: durationBetween("1s", "24d").prefault("2m").describe("sshd's LoginGraceTime: from accept to login."),
+  session: durationBetween("1s", "24d").prefault("6h").describe("From accept to the end of a session."),
+  idle: durationBetween("1s", "24d")
+    .prefault("30m")
+    .describe("A session without a byte from either side ends."),
+  drain: durationBetween("0s", "1h")
+    .prefault("10s")
+    .describe("From SIGTERM to the end of what is still open."),
+});
+
+const limits = z.strictObject({
+  connections: z.int().min(1).max(100_000).default(2000).describe("Connections at once."),
+  connectionsPerSource: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(50)
+    .describe("Connections of one address at once."),
+  starts: starts
+    .prefault("500:30:1000")
+    .describe(
+      "sshd's MaxStartups: with this many connections not logged in yet, new ones are dropped, first by chance, then all.",
+    ),
+});
+
+const network = z.strictObject({
+  egress: z.enum(["deny"]).default("deny").describe("What may leave a sandbox. `deny`: nothing."),
+  subnet: subnet.optional().describe("IPv4 range of the sandboxes' bridge; one that is free if absent."),
+});
+
+const evidence = z.strictObject({
+  largestFile: size.prefault("64m").describe("A changed file over this size is listed, not kept."),
+  mostFiles: z.int().min(0).max(1_000_000).default(2000).describe("Files kept of one capture."),
+  mostBytes: size.prefault("512m").describe("Bytes kept of one capture."),
+  mostChanges: z.int().min(1).max(10_000_000).default(50_000).describe("Changes listed of one capture."),
+});
+
+const events = z.strictObject({
+  rotateAt: sizeBetween("4k", "1 TiB").prefault("100m").describe("Size at which the event file is rotated."),
+  keep: z.int().min(1).max(100_000).default(30).describe("Rotated event files that are kept."),
+  stdout: z.boolean().default(false).describe("Also print events to standard output."),
 });
 
 export const policySchema = z.strictObject({
   listen: z
     .array(listenAddress)
     .min(1)
-    .default([{ address: "0.0.0.0", port: 2222 }])
-    .describe("Addresses and ports to listen on; `--listen` and MITSUBAKO_LISTEN replace them."),
-  sensor: z
-    .string()
-    .min(1)
     .max(64)
-    .optional()
-    .describe("Name of this gateway in events; the host's name if absent."),
-  persona: z
-    .strictObject({
-      name: z
-        .string()
-        .default("debian-12")
-        .describe("Which sandbox image to show, as `image build` named it."),
-      hostname: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
-        .default("srv01")
-        .describe("Host name inside the sandbox."),
-      banner: z.string().max(4096).optional().describe("Text shown before login, as sshd's Banner does."),
-    })
-    .prefault({}),
-  source: z
-    .strictObject({
-      by: z
-        .enum(["address", "network", "credential"])
-        .default("address")
-        .describe(
-          "What counts as one source: the address, its IPv4 /24 or IPv6 /64, or the address with user and password.",
-        ),
-    })
-    .prefault({}),
-  auth: z
-    .strictObject({
-      methods: z
-        .array(z.enum(["publickey", "password", "keyboard-interactive"]))
-        .min(1)
-        .optional()
-        .describe("Methods offered; those of the persona's own sshd if absent."),
-      maxTries: z
-        .int()
-        .min(1)
-        .max(100)
-        .default(6)
-        .describe("MaxAuthTries: refused attempts on one connection before it is closed."),
-      root: z.enum(["allow", "refuse"]).default("allow").describe("Whether root may log in at all."),
-      rules: z.array(authRule).default([]).describe("First match decides."),
-      otherwise: z.enum(["accept", "reject"]).default("accept").describe("When no rule matches."),
-      memory: duration
-        .default(86_400_000)
-        .describe("How long attempts of a source are remembered for `afterAttempts`."),
-    })
-    .prefault({}),
-  sandbox: z
-    .strictObject({
-      mode: z
-        .enum(["sticky", "fresh"])
-        .default("sticky")
-        .describe("sticky: a source finds its own sandbox again. fresh: every session gets a new one."),
-      most: z.int().min(1).max(4096).default(20).describe("Sandboxes at once, spares included."),
-      spares: z.int().min(0).max(64).default(2).describe("Ready sandboxes kept for new sources."),
-      idle: duration.default(3_600_000).describe("A sandbox without a session is removed after this."),
-      life: duration
-        .default(21_600_000)
-        .describe("A sandbox is removed this long after its first login, sessions or not."),
-      memory: size.default(268_435_456).describe("Memory of one sandbox."),
-      swap: size.default(0).describe("Swap on top of it."),
-      cpuset: z
-        .string()
-        .regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/)
-        .optional()
-        .describe("CPUs it may run on, such as `0-1`."),
-      cpuQuota: z
-        .number()
-        .positive()
-        .max(1024)
-        .optional()
-        .describe("CPUs' worth of time it may use, such as 0.5."),
-      cpuPeriod: duration.optional().describe("Period over which the CPU quota is counted."),
-      cpuShares: z.int().min(2).max(262144).optional().describe("Weight against other sandboxes."),
-      pids: z.int().min(32).max(65536).default(256).describe("Processes and threads."),
-      disk: size.optional().describe("Bytes that it may write to its file system."),
-      nofile: z.int().min(64).max(1048576).default(4096).describe("Open files of one process (ulimit -n)."),
-      nproc: z.int().min(16).max(65536).optional().describe("Processes of one user (ulimit -u)."),
-      deviceReadRate: size.optional().describe("Bytes a second read from the disk."),
-      deviceWriteRate: size.optional().describe("Bytes a second written to the disk."),
-      capabilities: z
-        .enum(["root", "user"])
-        .default("root")
-        .describe(
-          "root: what a believable root needs. user: the least a real sshd needs, for policies without root.",
-        ),
-      sudo: z.boolean().default(false).describe("Whether accounts made at login may use sudo."),
-      runtime: z.string().optional().describe("OCI runtime known to the engine, such as runsc."),
-    })
-    .prefault({}),
-  deadlines: z
-    .strictObject({
-      login: duration.default(120_000).describe("LoginGraceTime: from accept to login."),
-      session: duration.default(21_600_000).describe("From accept to the end of a session."),
-      idle: duration.default(1_800_000).describe("Without a byte from either side."),
-      drain: duration.default(10_000).describe("From SIGTERM to the end of what is still open."),
-    })
-    .prefault({}),
-  limits: z
-    .strictObject({
-      connections: z.int().min(1).max(100000).default(2000).describe("Connections at once."),
-      connectionsPerSource: z
-        .int()
-        .min(1)
-        .max(100000)
-        .default(50)
-        .describe("Connections of one address at once."),
-      starts: starts
-        .default({ begin: 500, percent: 30, full: 1000 })
-        .describe(
-          "MaxStartups, `start:rate:full`: connections not logged in yet, over which new ones are dropped at random, then all.",
-        ),
-    })
-    .prefault({}),
-  network: z
-    .strictObject({
-      egress: z.enum(["deny"]).default("deny").describe("What may leave a sandbox. deny: nothing."),
-      upload: bandwidth.optional().describe("Bandwidth out of a sandbox."),
-      download: bandwidth.optional().describe("Bandwidth into a sandbox."),
-      subnet: cidr
-        .optional()
-        .describe("IPv4 range of the sandboxes' bridge, at least a /24; one that is free if absent."),
-    })
-    .prefault({}),
-  evidence: z
-    .strictObject({
-      largestFile: size.default(67_108_864).describe("A changed file over this size is listed, not kept."),
-      mostFiles: z.int().min(0).default(2000).describe("Files kept of one capture."),
-      mostBytes: size.default(536_870_912).describe("Bytes kept of one capture."),
-      mostChanges: z.int().min(1).default(50_000).describe("Changes listed of one capture."),
-    })
-    .prefault({}),
-  events: z
-    .strictObject({
-      rotateAt: size.default(104_857_600).describe("Size at which the event file is rotated."),
-      keep: z.int().min(1).default(30).describe("Rotated event files that are kept."),
-      stdout: z.boolean().default(false).describe("Also print events to standard output."),
-    })
-    .prefault({}),
+    .prefault(["0.0.0.0:2222"])
+    .describe("Addresses and ports to listen on; `--listen` and MITSUBAKO_LISTEN replace them."),
+  sensor: label(64).optional().describe("Name of this gateway in events; the machine's host name if absent."),
+  persona: persona.prefault({}).describe("The server that we pretend to be."),
+  source: source.prefault({}).describe("Who counts as one and the same stranger."),
+  auth: auth.prefault({}).describe("Who is let in."),
+  sandbox: sandbox.prefault({}).describe("The container that a source lands in, and what it may use."),
+  deadlines: deadlines.prefault({}).describe("When a session ends at the latest."),
+  limits: limits.prefault({}).describe("How many connections are served at once."),
+  network: network.prefault({}).describe("What a sandbox may reach."),
+  evidence: evidence.prefault({}).describe("What is kept of the files that changed in a sandbox."),
+  events: events.prefault({}).describe("The event file that other tools read."),
 });
 
 export type Policy = DeepReadonly<z.output<typeof policySchema>>;
