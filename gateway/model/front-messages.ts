@@ -1,0 +1,108 @@
+import type { Endpoint } from "./endpoint.ts";
+import type { EndReason } from "./end-reason.ts";
+import type { SandboxId, SessionId } from "./ids.ts";
+import type { HostKeyFile, Persona } from "./persona.ts";
+
+/**
+ * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
+ * (gateway/warden/messages.ts), gives the session ids itself, and answers only for sessions of that very front.
+ */
+export type FrontRequest = AdmitRequest | JudgeRequest | KeysRequest | VouchRequest;
+
+/** A connection was accepted; may it go on? */
+export interface AdmitRequest {
+  readonly kind: "admit";
+  readonly source: Endpoint;
+  readonly listener: Endpoint;
+}
+export type Admission =
+  | { readonly admitted: false }
+  | { readonly admitted: true; readonly session: SessionId };
+
+/** What does the policy say to this password, and which sandbox is meant? */
+export interface JudgeRequest {
+  readonly kind: "judge";
+  readonly session: SessionId;
+  readonly user: Uint8Array;
+  readonly password: Uint8Array;
+}
+export type Ruling =
+  /** The front answers FAILURE after `delay` milliseconds, as sshd with PAM would take. */
+  | { readonly ruling: "refuse"; readonly rule: string; readonly delay: number }
+  /** The sandbox's own sshd is to be asked. `by` says whether the policy let them in or sshd will decide. */
+  | { readonly ruling: "ask-sandbox"; readonly by: "policy" | "sandbox"; readonly rule: string; readonly way: WayToSandbox }
+  | { readonly ruling: "no-sandbox" };
+
+/** The bytes of the user's authorized_keys in the source's living sandbox; null where there is none. */
+export interface KeysRequest {
+  readonly kind: "keys";
+  readonly session: SessionId;
+  readonly user: Uint8Array;
+}
+export interface Keys {
+  readonly file: Uint8Array | null;
+}
+
+/** A signature by a key of that file was verified: let this one-time key in, with the options of that line. */
+export interface VouchRequest {
+  readonly kind: "vouch";
+  readonly session: SessionId;
+  readonly user: Uint8Array;
+  /** `options ssh-ed25519 BASE64`, at most 8 KiB, one line. */
+  readonly line: string;
+}
+export type Voucher = { readonly vouched: false } | { readonly vouched: true; readonly way: WayToSandbox };
+
+/** Everything a front needs to reach its session's sandbox, and what the recording says of it. */
+export interface WayToSandbox {
+  readonly sandbox: SandboxId;
+  readonly container: string;
+  readonly image: string;
+  readonly state: "new" | "returning" | "shared";
+  readonly address: string;
+  readonly port: number;
+  /** To connect from; the firewall shows the attacker's address in its place. Absent: any. */
+  readonly from?: { readonly address: string; readonly port: number };
+}
+
+/** What a front tells without waiting for an answer. */
+export type FrontNotice =
+  | { readonly kind: "ready" }
+  /** The one-time key was used; take it away. The session counts as logged in. */
+  | { readonly kind: "logged-in"; readonly session: SessionId }
+  | { readonly kind: "ended"; readonly session: SessionId; readonly reason: EndReason };
+
+/** What the warden tells a front. */
+export type WardenNotice =
+  | { readonly kind: "configure"; readonly configuration: FrontConfiguration }
+  /** Comes with a listening socket. */
+  | { readonly kind: "listen" }
+  | { readonly kind: "end-session"; readonly session: SessionId; readonly reason: EndReason }
+  /** Accept no more; end what is still open after so many milliseconds; then exit. */
+  | { readonly kind: "drain"; readonly within: number };
+
+export interface FrontConfiguration {
+  readonly sensor: string;
+  readonly policy: string;
+  readonly persona: Persona;
+  readonly hostKeys: readonly HostKeyFile[];
+  readonly maxTries: number;
+  /** Milliseconds. */
+  readonly deadlines: { readonly login: number; readonly session: number; readonly idle: number };
+}
+
+/** The envelopes on the channel. */
+export type ToWarden =
+  | { readonly type: "request"; readonly id: number; readonly request: FrontRequest }
+  | { readonly type: "notice"; readonly notice: FrontNotice };
+export type ToFront =
+  | { readonly type: "reply"; readonly id: number; readonly reply: unknown }
+  | { readonly type: "failed"; readonly id: number; readonly message: string }
+  | { readonly type: "notice"; readonly notice: WardenNotice };
+
+export interface RequestReplies {
+  readonly admit: Admission;
+  readonly judge: Ruling;
+  readonly keys: Keys;
+  readonly vouch: Voucher;
+}

@@ -1,0 +1,56 @@
+import { constants } from "node:fs";
+import { chown, mkdir, open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { SessionId } from "../model/ids.ts";
+import { MitsubakoError } from "../model/errors.ts";
+
+/** A recording's folder, relative to the data folder. */
+export function recordingFolder(session: SessionId, startedAt: Date): string {
+  return join("recordings", startedAt.toISOString().slice(0, 10), session);
+}
+
+/**
+ * Takes a finished recording out of a front's hands: into its dated folder, owned by the archivist.
+ * The front that wrote it is not trusted: only a regular file with one name, opened without following links, is taken.
+ *
+ * @returns the folder, relative to the data folder.
+ * @throws MitsubakoError `recording-failed` when there is no such file or it is not what it should be.
+ */
+export async function handOver(
+  data: string,
+  front: number,
+  session: SessionId,
+  startedAt: Date,
+  archivist: { uid: number; gid: number },
+): Promise<string> {
+  const folder = recordingFolder(session, startedAt);
+  const to = join(data, folder, "session.mbr");
+  try {
+    await makeFolderFor(join(data, folder), archivist);
+    // Moved first: from here on the front cannot put another file in its place.
+    await rename(join(data, livePath(front, session)), to);
+    await using file = await open(to, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = await file.stat();
+    if (!stat.isFile() || stat.nlink !== 1) throw new Error("not a plain file with one name");
+    await file.chown(archivist.uid, archivist.gid);
+    await file.chmod(0o600);
+    return folder;
+  } catch (cause) {
+    throw new MitsubakoError("recording-failed", `The recording of session ${session} could not be taken over.`, {
+      cause,
+    });
+  }
+}
+
+/** Where a front writes a recording while its session lives, relative to the data folder. */
+export function livePath(front: number, session: SessionId): string {
+  return join("live", String(front), `${session}.mbr`);
+}
+
+async function makeFolderFor(folder: string, owner: { uid: number; gid: number }): Promise<void> {
+  const day = join(folder, "..");
+  await mkdir(day, { recursive: true, mode: 0o700 });
+  await chown(day, owner.uid, owner.gid);
+  await mkdir(folder, { mode: 0o700 });
+  await chown(folder, owner.uid, owner.gid);
+}
