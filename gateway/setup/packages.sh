@@ -1,0 +1,63 @@
+# The distribution's packages. Sourced by run.sh.
+
+# What the gateway calls, and for what:
+#   nftables conntrack iptables iproute2   containment, the bridge, bandwidth; Docker Engine itself uses iptables
+#   mmdebstrap debian-archive-keyring      the sandbox image (the keyring is not part of Ubuntu)
+#   openssh-client                         ssh-keygen for the personas' host keys
+#   util-linux mount e2fsprogs             unshare, setpriv, mount, mkfs.ext4: processes without rights, capped disks
+#   passwd uidmap                          the engine's user namespaces
+GATEWAY_PACKAGES="nftables conntrack iptables iproute2 mmdebstrap debian-archive-keyring openssh-client util-linux mount e2fsprogs procps passwd uidmap ca-certificates xz-utils tar gcc libc6-dev"
+
+# What only tests call: other people's SSH clients and servers, and a terminal to play into.
+TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko hydra sshpass tmux curl git"
+
+bring_packages() {
+    # An engine that is there already is not ours to replace; docker.io would even conflict with docker-ce.
+    engine_is_installed || set -- "$@" docker.io
+    # dockerd refuses to start containers where the kernel has AppArmor but its parser is missing.
+    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || set -- "$@" apparmor
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+
+    full=$(short_of_room /var 1500)
+    [ -z "$full" ] || fail "The file system at $full has less than 1500 MB left for packages. Make room and run this again."
+    case " $missing " in *" docker.io "*) configure_engine ;; esac
+    say "installing" $missing "..."
+    apt_log=$(mktemp)
+    if ! install_packages $missing >"$apt_log" 2>&1; then
+        # What is known of the archive may be old or absent; ask it once, then try again.
+        say "asking the distribution's archive what it has ..."
+        if ! apt_get update >"$apt_log" 2>&1 || grep -q '^[EW]: Failed to fetch' "$apt_log"; then
+            reason=$(sed -n 's/^[EW]: //p' "$apt_log" | head -n 1)
+            rm -f "$apt_log"
+            fail "The distribution's archive cannot be reached ($reason). Check the network and /etc/apt/sources.list, then run this again."
+        fi
+        if ! install_packages $missing >"$apt_log" 2>&1; then
+            reason=$(sed -n 's/^E: //p' "$apt_log" | head -n 1)
+            rm -f "$apt_log"
+            fail "apt-get could not install" $missing "($reason). Run \"apt-get install" $missing"\" to see why, then run this again."
+        fi
+    fi
+    rm -f "$apt_log"
+}
+
+missing_packages() {
+    # A package that was removed but not purged is known, too: only "installed" counts.
+    have=" $(dpkg-query -W -f '${Package}:${db:Status-Status} ' "$@" 2>/dev/null || true)"
+    lacking=
+    for package in "$@"; do
+        case $have in
+        *" $package:installed "*) ;;
+        *) lacking="$lacking $package" ;;
+        esac
+    done
+    printf '%s' "${lacking# }"
+}
+
+install_packages() { apt_get install --yes --no-install-recommends "$@"; }
+
+# Never asks, never restarts services by itself, waits for another apt to end.
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l LC_ALL=C \
+        apt-get -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold "$@" </dev/null
+}

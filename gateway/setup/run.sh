@@ -1,0 +1,56 @@
+#!/bin/sh
+# Prepares the machine, then runs the gateway or its tests. Called by `npm start`, `npm test` and `npm run bench`:
+#
+#     sh gateway/setup/run.sh serve|test|bench [arguments of it]
+#
+# Only what is missing is brought, so a second run costs a few tenths of a second. Whatever cannot be had is told in
+# one sentence with its remedy, and the exit code is 2. POSIX sh, because nothing of ours is installed yet.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+root=$(CDPATH='' cd -- "$here/../.." && pwd -P)
+cd -- "$root"
+
+# Programs of the system administrator lie in sbin, which sudo and su do not always have in PATH.
+PATH=$root/node_modules/.bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+fail() {
+    printf 'mitsubako: %s\n' "$*" >&2
+    exit 2
+}
+
+. "$here/machine.sh"
+. "$here/npm-packages.sh"
+. "$here/packages.sh"
+. "$here/engine.sh"
+
+purpose=${1:-}
+case $purpose in
+serve | test | bench | prepare) shift ;;
+*) fail "run.sh takes serve, test, bench or prepare as its first argument, not \"$purpose\"." ;;
+esac
+
+require_root
+require_debian_or_ubuntu
+bring_npm_packages
+require_readable_code
+case $purpose in
+test) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
+bench) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
+*) bring_packages $GATEWAY_PACKAGES ;;
+esac
+bring_engine
+
+case $purpose in
+serve) exec node gateway/main.ts serve "$@" ;;
+bench) exec node test/bench/main.ts "$@" ;;
+test)
+    # Two files at a time: most of a file's time is waiting for the engine, and the machines have two cores.
+    if [ $# -eq 0 ]; then
+        set -- $(find test -name '*.test.ts' | LC_ALL=C sort)
+    fi
+    exec node --test --test-reporter=spec --test-concurrency=2 --test-timeout=600000 "$@"
+    ;;
+esac
