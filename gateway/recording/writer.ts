@@ -15,7 +15,6 @@ import {
   encodeFileHeader,
 } from "./format.ts";
 import { giveScratch, takeScratch, type Scratch } from "./scratch.ts";
-import { syncInTurn } from "./sync-queue.ts";
 
 const CHECKPOINT_SIZE = ENTRY_HEADER_SIZE + 32;
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND;
@@ -27,7 +26,7 @@ export interface RecordingOptions {
   readonly session: SessionId;
   /** `process.hrtime.bigint()` at the session's start; now if absent. */
   readonly startedAt?: bigint;
-  /** A failure that no call of the session's could be told of: it came from the timer or from fdatasync. Called once at most. */
+  /** A failure that no call of the session's could be told of: it came from the timer. Called once at most. */
   readonly onFailure?: (error: MitsubakoError) => void;
   /** Monotonic clock in nanoseconds, for recordings whose bytes must be known beforehand. */
   readonly now?: () => bigint;
@@ -77,7 +76,6 @@ export class Recording {
   #sinceCheckpoint = 0;
   #lastCheckpoint: Buffer = Buffer.alloc(32);
   #timer: NodeJS.Timeout | undefined;
-  #syncing: Promise<void> = Promise.resolve();
   #failed: MitsubakoError | undefined;
   #ended = false;
   #closed = false;
@@ -121,18 +119,13 @@ export class Recording {
     }, CHECKPOINT_EVERY_MS).unref();
   }
 
-  /** Writes the end and the last checkpoint, brings all to the disk and closes the file. Throws `recording-failed`, the file closed. */
+  /** Writes the end and the last checkpoint and closes the file, also when it throws `recording-failed`. */
   async close(end: SessionEnded): Promise<ClosedRecording> {
     try {
       this.#append(ENTRY_TYPES.end, undefined, 0, Buffer.from(JSON.stringify(end)));
       this.#checkpoint();
       this.#write();
       this.#ended = true;
-      await this.#syncing;
-      if (this.#failed !== undefined) throw this.#failed;
-      await syncInTurn(this.#fd).catch((error: unknown) => {
-        throw this.#fail(error);
-      });
     } finally {
       await this[Symbol.asyncDispose]();
     }
@@ -145,7 +138,6 @@ export class Recording {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#dropScratch();
-    await this.#syncing;
     await closeFile(this.#fd);
   }
 
@@ -214,23 +206,16 @@ export class Recording {
     this.#hashed = 0;
   }
 
-  /** A second after the first write since the last tick: a checkpoint over it, and to the disk with it. Idle recordings have no timer. */
+  /** A second after the first write since the last tick: a checkpoint over it. Idle recordings have no timer. */
   #tick(): void {
     this.#timer = undefined;
-    if (this.#failed !== undefined) return;
     try {
       if (this.#sinceCheckpoint > CHECKPOINT_SIZE) this.#checkpoint();
       this.#write();
     } catch (error) {
-      // #fail has kept it; the next call of the session throws it, onFailure says it now.
+      // #fail has kept it, and the session's next call throws it; a session that makes none must hear of it too.
       this.#onFailure?.(error as MitsubakoError);
-      return;
     }
-    this.#syncing = this.#syncing
-      .then(() => syncInTurn(this.#fd))
-      .catch((error: unknown) => {
-        if (this.#failed === undefined) this.#onFailure?.(this.#fail(error));
-      });
   }
 
   #usable(): void {
