@@ -1,0 +1,86 @@
+import type { Entry } from "../model/entries.ts";
+import type { Observation } from "./observation.ts";
+import { SessionObserver } from "./session-observer.ts";
+import { Summarizer, type Summary } from "./summary.ts";
+
+/** All that one recording tells, in the order in which it happened; each fact cites its entry. */
+export interface Evidence {
+  readonly summary: Summary;
+  readonly observations: readonly Observation[];
+  /** Observations that were not kept, because there were more than the bound. */
+  readonly leftOut: number;
+}
+
+/**
+ * Observations kept of one session. A session of commands has tens; more than this is a flood, of which the first
+ * show what it is (the recording has all of it).
+ */
+export const MOST_OBSERVATIONS = 20_000;
+/** Bytes of text kept of one session's observations. */
+const MOST_TEXT = 16 * 1024 * 1024;
+
+/** Pure over the entries. `done` is called once, at the end. */
+export class EvidenceCollector {
+  readonly #observer = new SessionObserver();
+  readonly #summarizer = new Summarizer();
+  readonly #observations: Observation[] = [];
+  #text = 0;
+  #leftOut = 0;
+
+  /** What this entry tells, which is kept too. */
+  push(entry: Entry): Observation[] {
+    this.#summarizer.entry(entry);
+    return this.#keep(this.#observer.push(entry));
+  }
+
+  /** What is told by there being no more entries. */
+  end(): Observation[] {
+    return this.#keep(this.#observer.end());
+  }
+
+  get evidence(): Evidence {
+    return {
+      summary: this.#summarizer.summary,
+      observations: this.#observations,
+      leftOut: this.#leftOut,
+    };
+  }
+
+  #keep(observations: Observation[]): Observation[] {
+    for (const observation of observations) {
+      this.#summarizer.observed(observation);
+      const size = textSize(observation);
+      if (
+        observation.kind !== "session-ended" &&
+        (this.#observations.length >= MOST_OBSERVATIONS || this.#text + size > MOST_TEXT)
+      ) {
+        this.#leftOut++;
+        continue;
+      }
+      this.#text += size;
+      this.#observations.push(observation);
+    }
+    return observations;
+  }
+}
+
+export async function extractEvidence(entries: AsyncIterable<Entry> | Iterable<Entry>): Promise<Evidence> {
+  const collector = new EvidenceCollector();
+  for await (const entry of entries) collector.push(entry);
+  collector.end();
+  return collector.evidence;
+}
+
+function textSize(observation: Observation): number {
+  switch (observation.kind) {
+    case "command":
+    case "typed":
+      return observation.text.length;
+    case "forward-data":
+      return observation.data.length;
+    case "variable":
+      return observation.name.length + observation.value.length;
+    default:
+      return 0;
+  }
+}

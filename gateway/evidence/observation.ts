@@ -1,0 +1,187 @@
+import type { ByteString } from "../model/bytes.ts";
+import type {
+  AttemptMethod,
+  ClientVersion,
+  KeyExchange,
+  SandboxLeased,
+  SessionEnded,
+  SessionOpened,
+} from "../model/entries.ts";
+
+/**
+ * What happened in a session, read out of its entries. Each cites the entry that told it: its ordinal in the recording, from 0,
+ * and its time. Strings of strangers are ByteStrings.
+ */
+export type Observation = Observed & {
+  readonly entry: number;
+  /** Nanoseconds since the session's start. */
+  readonly at: bigint;
+};
+
+export type Observed =
+  | SessionOpened
+  | ClientVersion
+  | KeyExchange
+  | Offered
+  | Tried
+  | SandboxLeased
+  | LoggedInObserved
+  | ChannelOpened
+  | ChannelClosed
+  | Command
+  | Typed
+  | Terminal
+  | Variable
+  | Subsystem
+  | (Transferred & InChannel)
+  | (FileOperation & InChannel)
+  | ForwardAsked
+  | ForwardData
+  | ListenAsked
+  | Unreadable
+  | SessionEnded;
+
+export interface InChannel {
+  readonly channel: number;
+}
+
+/** A public key was shown: asked about, or used. Said once for each key and user. */
+export interface Offered {
+  readonly kind: "key-offered";
+  readonly user: ByteString;
+  readonly algorithm: ByteString;
+  /** Wire form, base64. */
+  readonly blob: string;
+  readonly fingerprintMd5: string;
+  readonly fingerprintSha256: string;
+}
+
+/** An attempt with its answer. */
+export interface Tried {
+  readonly kind: "tried";
+  readonly number: number;
+  readonly user: ByteString;
+  readonly method: AttemptMethod;
+  readonly methodName?: ByteString;
+  readonly password?: ByteString;
+  readonly newPassword?: ByteString;
+  readonly key?: Omit<Offered, "kind" | "user">;
+  /** Absent: the session ended before an answer. */
+  readonly outcome?: "accepted" | "refused" | "key-acceptable";
+  readonly by?: "policy" | "sandbox" | "protocol";
+  readonly rule?: string;
+}
+
+export interface LoggedInObserved {
+  readonly kind: "logged-in";
+  readonly user: ByteString;
+  readonly method: AttemptMethod;
+}
+
+export interface ChannelOpened extends InChannel {
+  readonly kind: "channel-opened";
+  /** `session`, `direct-tcpip`, ... */
+  readonly type: ByteString;
+  readonly by: "downstream" | "upstream";
+}
+
+export interface ChannelClosed extends InChannel {
+  readonly kind: "channel-closed";
+  readonly type: ByteString;
+  /** Bytes of data messages, both streams. */
+  readonly received: number;
+  readonly sent: number;
+  readonly exitStatus?: number;
+  readonly exitSignal?: ByteString;
+}
+
+export interface Command extends InChannel {
+  readonly kind: "command";
+  /** exec: a request's own text. shell: a line entered in a shell. */
+  readonly way: "exec" | "shell";
+  readonly text: ByteString;
+  /** False where `shell-lines.ts` says approximate. Always true for exec. */
+  readonly exact: boolean;
+}
+
+/** A line that a program in the terminal read, not the shell. */
+export interface Typed extends InChannel {
+  readonly kind: "typed";
+  readonly text: ByteString;
+}
+
+export interface Terminal extends InChannel {
+  readonly kind: "terminal";
+  readonly change: "opened" | "resized";
+  readonly columns: number;
+  readonly rows: number;
+  readonly term?: ByteString;
+}
+
+export interface Variable extends InChannel {
+  readonly kind: "variable";
+  readonly name: ByteString;
+  readonly value: ByteString;
+}
+
+export interface Subsystem extends InChannel {
+  readonly kind: "subsystem";
+  readonly name: ByteString;
+}
+
+export interface Transferred {
+  readonly kind: "transfer";
+  readonly protocol: "sftp" | "scp";
+  /** upload: into the sandbox. */
+  readonly direction: "upload" | "download";
+  /** As named by the attacker; one character per byte. */
+  readonly path: string;
+  /** Bytes; of what was seen, when not whole. */
+  readonly size: number;
+  readonly whole: boolean;
+  /** Of the content, when it was seen whole and in order. */
+  readonly sha256?: string;
+}
+
+export interface FileOperation {
+  readonly kind: "file-operation";
+  readonly operation: "remove" | "rename" | "mkdir" | "rmdir" | "symlink" | "hardlink" | "setstat";
+  readonly path: string;
+  readonly to?: string;
+  /** Whether the server said that it is done. */
+  readonly done: boolean;
+}
+
+/** A connection that was to be made from the sandbox (`ssh -L`, `-D`, `-W`). */
+export interface ForwardAsked extends InChannel {
+  readonly kind: "forward";
+  readonly host: ByteString;
+  readonly port: number;
+  readonly originatorHost: ByteString;
+  readonly originatorPort: number;
+}
+
+export interface ForwardData extends InChannel {
+  readonly kind: "forward-data";
+  readonly host: ByteString;
+  readonly port: number;
+  /** At most the first 4 KiB of one message, of the first 32 messages of a channel. */
+  readonly data: ByteString;
+  readonly size: number;
+}
+
+/** A port that was to listen in the sandbox for the attacker (`ssh -R`). */
+export interface ListenAsked {
+  readonly kind: "listen";
+  readonly host: ByteString;
+  readonly port: number;
+}
+
+/** A message of the attacker's that is not what its type says. */
+export interface Unreadable {
+  readonly kind: "unreadable";
+  readonly messageNumber: number;
+  readonly length: number;
+  /** First bytes. */
+  readonly data: ByteString;
+}

@@ -1,0 +1,283 @@
+import { createHash, type Hash } from "node:crypto";
+import { ByteFrames, type FrameSink } from "./byte-frames.ts";
+import { Reader } from "../ssh/messages/reader.ts";
+import type { FileOperation, Transferred } from "./observation.ts";
+
+type Said = Transferred | FileOperation;
+
+/**
+ * Files moved by SFTP (draft-ietf-secsh-filexfer-02, the version that OpenSSH speaks), from both directions of the channel.
+ * A file's SHA-256 is known when its bytes came in order from the first on; `whole` says that it was also closed
+ * (and for a download, read to its end). Contents are hashed, not kept.
+ */
+export class SftpFiles {
+  readonly #fromClient: ByteFrames;
+  readonly #fromServer: ByteFrames;
+  /** Requests without an answer yet, by id. */
+  readonly #asked = new Map<number, Asked>();
+  /** Open files, by handle. */
+  readonly #open = new Map<string, OpenFile>();
+  #out: Said[] = [];
+
+  constructor() {
+    this.#fromClient = new ByteFrames((type, length) => this.#request(type, length));
+    this.#fromServer = new ByteFrames((type, length) => this.#answer(type, length));
+  }
+
+  /** Throws RangeError, as `server` does, when the bytes are not SFTP. */
+  client(bytes: Buffer): Said[] {
+    this.#fromClient.push(bytes);
+    return this.#out.splice(0);
+  }
+
+  server(bytes: Buffer): Said[] {
+    this.#fromServer.push(bytes);
+    return this.#out.splice(0);
+  }
+
+  /** The channel is over: what was still open was not whole. */
+  end(): Said[] {
+    for (const file of this.#open.values()) this.#closed(file, false);
+    this.#open.clear();
+    return this.#out.splice(0);
+  }
+
+  #request(type: number, length: number): FrameSink {
+    switch (type) {
+      case WRITE:
+        return { head: WRITE_HEAD, whole: (head) => this.#write(head) };
+      case OPEN:
+      case CLOSE:
+      case READ:
+      case REMOVE:
+      case RENAME:
+      case MKDIR:
+      case RMDIR:
+      case SYMLINK:
+      case SETSTAT:
+      case EXTENDED:
+        return length > LONGEST_REQUEST
+          ? SKIP
+          : {
+              head: length,
+              whole: (head) => {
+                this.#asks(type, new Reader(head));
+                return undefined;
+              },
+            };
+      default:
+        return SKIP;
+    }
+  }
+
+  #asks(type: number, fields: Reader): void {
+    const id = fields.u32();
+    if (type === CLOSE) {
+      const handle = fields.text();
+      const file = this.#open.get(handle);
+      this.#open.delete(handle);
+      if (file !== undefined) this.#closed(file, true);
+      return;
+    }
+    const what = asked(type, fields);
+    if (!fields.truncated) this.#remember(id, what);
+  }
+
+  #remember(id: number, what: Asked | undefined): void {
+    if (what === undefined) return;
+    const oldest = this.#asked.keys().next();
+    if (this.#asked.size >= MOST_ASKED && oldest.done !== true) this.#asked.delete(oldest.value);
+    this.#asked.set(id, what);
+  }
+
+  /** Head of a WRITE: id, handle, offset, length of the data that follows. */
+  #write(head: Buffer): Rest | undefined {
+    const fields = new Reader(head);
+    fields.u32();
+    const file = this.#open.get(fields.text());
+    const offset = Number(fields.u64());
+    const length = fields.u32();
+    const inHead = fields.rest();
+    if (fields.truncated) throw new RangeError("a WRITE without its fields");
+    if (file === undefined) return undefined;
+    file.wrote = true;
+    return file.takes(inHead, offset, length);
+  }
+
+  #answer(type: number, length: number): FrameSink {
+    switch (type) {
+      case HANDLE:
+      case STATUS:
+        return length > LONGEST_REQUEST
+          ? SKIP
+          : {
+              head: length,
+              whole: (head) => {
+                this.#answers(type, new Reader(head));
+                return undefined;
+              },
+            };
+      case DATA:
+        return { head: DATA_HEAD, whole: (head) => this.#data(head) };
+      default:
+        return SKIP;
+    }
+  }
+
+  #answers(type: number, fields: Reader): void {
+    const id = fields.u32();
+    const request = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (request === undefined) return;
+    if (type === HANDLE) {
+      if (request.kind === "open" && this.#open.size < MOST_OPEN)
+        this.#open.set(fields.text(), new OpenFile(request.path, request.flags));
+      return;
+    }
+    const status = fields.u32();
+    if (request.kind === "read") {
+      const file = this.#open.get(request.handle);
+      if (file !== undefined && status === STATUS_EOF && file.sequential && request.offset >= file.expected)
+        file.readToEnd = true;
+    } else if (request.kind === "operation") {
+      this.#out.push({ ...request.operation, done: status === STATUS_OK });
+    }
+  }
+
+  #data(head: Buffer): Rest | undefined {
+    const fields = new Reader(head);
+    const id = fields.u32();
+    const request = this.#asked.get(id);
+    this.#asked.delete(id);
+    const length = fields.u32();
+    if (request?.kind !== "read") return undefined;
+    const file = this.#open.get(request.handle);
+    if (file === undefined) return undefined;
+    file.wasRead = true;
+    return file.takes(fields.rest(), request.offset, length);
+  }
+
+  #closed(file: OpenFile, inOrder: boolean): void {
+    const upload = file.wrote || (file.forWriting && !file.wasRead);
+    if (!upload && !file.wasRead && !file.readToEnd) return; // opened, looked at, closed
+    const whole = inOrder && file.sequential && !file.appending && (upload || file.readToEnd);
+    this.#out.push({
+      kind: "transfer",
+      protocol: "sftp",
+      direction: upload ? "upload" : "download",
+      path: file.path,
+      size: file.size,
+      whole,
+      ...(whole ? { sha256: file.hash.digest("hex") } : {}),
+    });
+  }
+}
+
+class OpenFile {
+  readonly path: string;
+  readonly hash: Hash = createHash("sha256");
+  wrote = false;
+  wasRead = false;
+  readToEnd = false;
+  /** False once bytes came out of order; the hash says nothing then. */
+  sequential = true;
+  expected = 0;
+  size = 0;
+
+  readonly forWriting: boolean;
+  readonly appending: boolean;
+
+  constructor(path: string, flags: number) {
+    this.path = path;
+    this.forWriting = (flags & FLAG_WRITE) !== 0;
+    this.appending = (flags & FLAG_APPEND) !== 0;
+  }
+
+  takes(inHead: Buffer, offset: number, length: number): Rest {
+    if (offset !== this.expected) this.sequential = false;
+    this.expected = offset + length;
+    this.size = Math.max(this.size, this.expected);
+    const first = inHead.subarray(0, length);
+    if (this.sequential) this.hash.update(first);
+    let left = length - first.length;
+    return (bytes) => {
+      if (this.sequential) this.hash.update(bytes.subarray(0, left));
+      left = Math.max(0, left - bytes.length);
+    };
+  }
+}
+
+type Rest = (bytes: Buffer) => void;
+
+type Asked =
+  | { readonly kind: "open"; readonly path: string; readonly flags: number }
+  | { readonly kind: "read"; readonly handle: string; readonly offset: number }
+  | { readonly kind: "operation"; readonly operation: Omit<FileOperation, "done"> };
+
+function asked(type: number, fields: Reader): Asked | undefined {
+  switch (type) {
+    case OPEN:
+      return { kind: "open", path: fields.text(), flags: fields.u32() };
+    case READ:
+      return { kind: "read", handle: fields.text(), offset: Number(fields.u64()) };
+    case REMOVE:
+      return operation("remove", fields.text());
+    case RENAME:
+      return operation("rename", fields.text(), fields.text());
+    case MKDIR:
+      return operation("mkdir", fields.text());
+    case RMDIR:
+      return operation("rmdir", fields.text());
+    case SYMLINK: {
+      // OpenSSH's order is the reverse of the draft's: what it points to, then the link's own path.
+      const target = fields.text();
+      return operation("symlink", fields.text(), target);
+    }
+    case SETSTAT:
+      return operation("setstat", fields.text());
+    case EXTENDED: {
+      const name = fields.text();
+      if (name === "posix-rename@openssh.com") return operation("rename", fields.text(), fields.text());
+      if (name === "hardlink@openssh.com") return operation("hardlink", fields.text(), fields.text());
+      return undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function operation(name: FileOperation["operation"], path: string, to?: string): Asked {
+  return {
+    kind: "operation",
+    operation: { kind: "file-operation", operation: name, path, ...(to === undefined ? {} : { to }) },
+  };
+}
+
+const OPEN = 3;
+const CLOSE = 4;
+const READ = 5;
+const WRITE = 6;
+const SETSTAT = 9;
+const REMOVE = 13;
+const MKDIR = 14;
+const RMDIR = 15;
+const RENAME = 18;
+const SYMLINK = 20;
+const STATUS = 101;
+const HANDLE = 102;
+const DATA = 103;
+const EXTENDED = 200;
+
+const FLAG_WRITE = 2;
+const FLAG_APPEND = 4;
+const STATUS_OK = 0;
+const STATUS_EOF = 1;
+
+/** id, handle (at most 256 bytes), offset, length. */
+const WRITE_HEAD = 4 + 4 + 256 + 8 + 4;
+const DATA_HEAD = 4 + 4;
+/** Two paths of PATH_MAX; longer ones no server takes. */
+const LONGEST_REQUEST = 9_000;
+const MOST_ASKED = 256;
+const MOST_OPEN = 256;
+const SKIP: FrameSink = { head: 0, whole: () => undefined };

@@ -1,0 +1,48 @@
+import type { SessionId } from "./ids.ts";
+
+/** What the warden tells the archivist. Paths are relative to the data folder, which each of the two sees under another name. */
+export type ToArchivist =
+  | {
+      readonly kind: "start";
+      /** The data folder as the archivist sees it. */
+      readonly dataFolder: string;
+      readonly sensor: string;
+      /** This gateway's, from `gateway.json`; the same for all its life. */
+      readonly uuid: string;
+      readonly events: EventsPolicy;
+    }
+  | {
+      readonly kind: "session-opened";
+      readonly session: SessionId;
+      /** `live/<front>/<session>.mbr` */ readonly path: string;
+    }
+  | {
+      readonly kind: "session-finished";
+      readonly session: SessionId;
+      /** `recordings/<date>/<session>` */ readonly path: string;
+    }
+  /** `capture.json` lies whole in that folder, and its artifacts in theirs. */
+  | {
+      readonly kind: "capture";
+      readonly session: SessionId;
+      /** `recordings/<date>/<session>` */ readonly path: string;
+    }
+  | { readonly kind: "policy"; readonly events: EventsPolicy }
+  /** Finish what is there, answer "drained", exit. */
+  | { readonly kind: "drain" };
+
+/** Part of the policy (model/policy.ts). */
+export interface EventsPolicy {
+  /** Bytes. */
+  readonly rotateAt: number;
+  readonly keep: number;
+  readonly stdout: boolean;
+}
+
+export type FromArchivist =
+  | { readonly kind: "ready" }
+  /** Its events are written and its rows are in the index. */
+  | { readonly kind: "archived"; readonly session: SessionId }
+  | { readonly kind: "drained" }
+  /** For the log; attacker text in it is escaped. */
+  | { readonly kind: "problem"; readonly message: string };
