@@ -3,7 +3,7 @@
 ENGINE_SOCKET=/var/run/docker.sock
 ENGINE_LOG=/var/log/dockerd.log
 
-engine_answers() { node "$here/engine-answers.mjs" "$ENGINE_SOCKET"; }
+engine_answers() { node "$here/engine-answers.ts" "$ENGINE_SOCKET"; }
 
 # A docker client alone is no engine: what counts is one that answers, or a dockerd that can be started.
 engine_is_installed() { command -v dockerd >/dev/null || engine_answers; }

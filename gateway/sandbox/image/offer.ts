@@ -1,0 +1,58 @@
+import type { Persona } from "../../model/persona.ts";
+import type { Learned } from "./learned.ts";
+
+/**
+ * What `gateway/ssh/transport` implements in the server role. Offering more would be worse than offering less: the
+ * peer would choose it and fail. (`sandbox` may not import `ssh`; a test holds the two lists together.)
+ */
+export const IMPLEMENTED = {
+  kex: [
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group14-sha256",
+  ],
+  hostKey: ["rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256", "ssh-ed25519"],
+  cipher: [
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+  ],
+  mac: [
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha1-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+  ],
+  compression: ["none", "zlib@openssh.com"],
+} as const satisfies Persona["offer"];
+
+/** sshd's own lists in its own order, less what we do not have. */
+export function reducedOffer(learned: Learned): Persona["offer"] {
+  return {
+    kex: common(learned.kex, IMPLEMENTED.kex),
+    hostKey: common(learned.hostKey, IMPLEMENTED.hostKey),
+    cipher: common(learned.cipher, IMPLEMENTED.cipher),
+    mac: common(learned.mac, IMPLEMENTED.mac),
+    compression: common(learned.compression, IMPLEMENTED.compression),
+  };
+}
+
+export function knownMethods(learned: Learned): Persona["methods"] {
+  return learned.methods.filter(
+    (method) => method === "publickey" || method === "password" || method === "keyboard-interactive",
+  );
+}
+
+function common(theirs: readonly string[], ours: readonly string[]): string[] {
+  return theirs.filter((name) => ours.includes(name));
+}
