@@ -32,7 +32,7 @@ printf '# /etc/fstab: static file system information.\n#\n# <file system> <mount
 mv "$root/usr/lib/systemd/systemd" "$root/usr/lib/systemd/.systemd"
 install -m 0755 "$init" "$root/usr/lib/systemd/systemd"
 
-# Traces of how this was made.
-rm -rf "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/tmp/* "$root"/var/tmp/* \
-    "$root"/run/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
-rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$root/usr/sbin/policy-rc.d"
+# Traces of how this was made. Not $root/tmp: mmdebstrap keeps apt's configuration there until it has cleaned up itself,
+# and without it apt would clean this machine's own lists.
+rm -rf "$root"/run/* "$root"/var/tmp/* "$root"/var/log/*.log "$root"/var/log/apt/* \
+    "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
