@@ -19,7 +19,7 @@ export const MOST_OBSERVATIONS = 20_000;
 /** Bytes of text kept of one session's observations. */
 const MOST_TEXT = 16 * 1024 * 1024;
 
-/** Pure over the entries. `done` is called once, at the end. */
+/** Gathers the evidence of one session while its entries pass, in bounded memory. */
 export class EvidenceCollector {
   readonly #observer = new SessionObserver();
   readonly #summarizer = new Summarizer();

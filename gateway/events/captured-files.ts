@@ -1,0 +1,72 @@
+import { asText, type ByteString } from "../model/bytes.ts";
+import type { Capture, Change } from "../model/capture.ts";
+import { parseMicros, showMicros } from "../model/timestamps.ts";
+import type { Observation } from "../evidence/observation.ts";
+import { fetchedFiles } from "../evidence/urls.ts";
+import type { CowrieEvent } from "./cowrie-event.ts";
+import type { EventBody } from "./cowrie.ts";
+import type { EventEnvelope } from "./event-mapper.ts";
+import { textField } from "./text-fields.ts";
+
+/**
+ * One `session.file_download` for each file that was found in the sandbox when it was captured, in the capture's order. They come
+ * after the session's other events and carry `late: true`.
+ *
+ * Left out: files that the session's own uploads told already, and what a server writes by itself (logs, histories, caches).
+ * Which session of the sandbox made a file is not known; the events belong to the session with which the capture was made.
+ *
+ * @param observations the session's, for the URLs of its downloads.
+ * @param seenBefore whether an artifact is known from an earlier capture.
+ */
+export function capturedFileEvents(
+  envelope: EventEnvelope,
+  capture: Capture,
+  observations: readonly Observation[],
+  seenBefore: (sha256: string) => boolean,
+): CowrieEvent[] {
+  const uploaded = new Set(
+    observations.flatMap((one) => (one.kind === "transfer" && one.sha256 !== undefined ? [one.sha256] : [])),
+  );
+  const urls = fetchedFiles(observations);
+  const told = new Set<string>();
+  const bodies: EventBody[] = [];
+  for (const change of capture.changes) {
+    const { sha256 } = change;
+    if (sha256 === undefined || change.type !== "file" || uploaded.has(sha256) || isBookkeeping(change.path))
+      continue;
+    bodies.push(fileDownload(change, sha256, capture, urls, told.has(sha256) || seenBefore(sha256)));
+    told.add(sha256);
+  }
+  return envelope.wrapAt(showMicros(parseMicros(capture.takenAt)), bodies);
+}
+
+function fileDownload(
+  change: Change,
+  sha256: string,
+  capture: Capture,
+  urls: ReadonlyMap<string, string>,
+  duplicate: boolean,
+): EventBody {
+  const name = change.path.slice(change.path.lastIndexOf("/") + 1);
+  const url = urls.get(name);
+  return {
+    eventid: "cowrie.session.file_download",
+    message: `File ${asText(change.path as ByteString)} found in the sandbox`,
+    ...(url === undefined ? {} : textField("url", url)),
+    outfile: `data/artifacts/${sha256}`,
+    shasum: sha256,
+    duplicate,
+    ...textField("destfile", change.path),
+    late: true,
+    mitsubako_change: change.kind,
+    mitsubako_sandbox: capture.sandbox,
+    ...(change.size === undefined ? {} : { mitsubako_size: change.size }),
+  };
+}
+
+/** Written by the system itself in every session. They are in the capture; they are nothing that was fetched. */
+function isBookkeeping(path: string): boolean {
+  return /^\/(?:var\/(?:log|run|cache|mail|spool\/mail)|run)\/|\/\.[a-z]+_history$|^\/etc\/(?:passwd|shadow|group|gshadow|subuid|subgid)-?$/.test(
+    path,
+  );
+}

@@ -1,0 +1,16 @@
+/**
+ * One event in Cowrie's schema (docs/events.md), ready for JSON. Fields are in the order in which they are written; our own facts
+ * ride in fields that begin with `mitsubako_`, which Cowrie's consumers ignore.
+ */
+export type CowrieEvent = Readonly<Record<string, EventValue>> & {
+  readonly eventid: `cowrie.${string}`;
+  readonly session: string;
+  /** Ordinal within the session, from 0: with `session` it names the event for ever. */
+  readonly mitsubako_sequence: number;
+};
+
+export type EventValue = string | number | boolean | readonly string[];
+
+export function eventLine(event: CowrieEvent): string {
+  return `${JSON.stringify(event)}\n`;
+}

@@ -1,0 +1,157 @@
+import type { Entry, SessionEnded, SessionOpened } from "../model/entries.ts";
+import type { Observation } from "../evidence/observation.ts";
+import { SessionObserver } from "../evidence/session-observer.ts";
+import { microsAt, showMicros } from "../model/timestamps.ts";
+import type { CowrieEvent, EventValue } from "./cowrie-event.ts";
+import { cowrieEvents, type EventBody } from "./cowrie.ts";
+
+/** What the events of a gateway say that its recordings do not. */
+export interface EventContext {
+  /** The gateway's own, from `gateway.json`. */
+  readonly uuid: string;
+  /** As `session.params` says it, such as `linux-x64-lsb`. */
+  readonly arch: string;
+}
+
+/** The recording itself, once it is finished. */
+export interface FinishedRecording {
+  /** Relative to the data folder. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * Turns one session's entries into Cowrie events, in order and as they come. Pure: the same entries give the same events
+ * with the same sequence numbers, whoever maps them and when.
+ */
+export class EventMapper {
+  readonly #context: EventContext;
+  readonly #observer = new SessionObserver();
+  #envelope: EventEnvelope | undefined;
+  #last = 0n;
+  #ended: SessionEnded | undefined;
+  #leftOut = 0;
+
+  constructor(context: EventContext) {
+    this.#context = context;
+  }
+
+  push(entry: Entry): CowrieEvent[] {
+    return this.observed(entry.at, this.#observer.push(entry));
+  }
+
+  /** The last events, after everything was pushed. */
+  end(recording: FinishedRecording): CowrieEvent[] {
+    return [...this.observed(this.#last, this.#observer.end()), ...this.close(recording)];
+  }
+
+  /** As `push`, for who has observed the entry already. */
+  observed(at: bigint, observations: readonly Observation[]): CowrieEvent[] {
+    this.#last = at;
+    return this.#map(observations);
+  }
+
+  /** As `end`, for who has observed the end already. */
+  close(recording: FinishedRecording): CowrieEvent[] {
+    if (this.#envelope === undefined) return [];
+    const bodies = closing(recording, this.#last, this.#ended, this.#leftOut);
+    return this.#envelope.wrap(this.#last, bodies);
+  }
+
+  /** For what is said of the session after its end. */
+  get envelope(): EventEnvelope | undefined {
+    return this.#envelope;
+  }
+
+  #map(observations: readonly Observation[]): CowrieEvent[] {
+    if (observations.length === 0) return [];
+    const events: CowrieEvent[] = [];
+    for (const observation of observations) {
+      if (observation.kind === "session-opened")
+        this.#envelope ??= new EventEnvelope(this.#context, observation);
+      if (observation.kind === "session-ended") this.#ended = observation;
+      if (this.#envelope === undefined) continue;
+      const bodies = cowrieEvents(observation, this.#context);
+      if (this.#envelope.count + bodies.length > MOST_EVENTS) this.#leftOut += bodies.length;
+      else events.push(...this.#envelope.wrap(observation.at, bodies));
+    }
+    return events;
+  }
+}
+
+/** The fields that every event of a session has. */
+export class EventEnvelope {
+  readonly #context: EventContext;
+  readonly #opened: SessionOpened;
+  #sequence = 0;
+
+  constructor(context: EventContext, opened: SessionOpened) {
+    this.#context = context;
+    this.#opened = opened;
+  }
+
+  /** Events so far. */
+  get count(): number {
+    return this.#sequence;
+  }
+
+  wrap(at: bigint, bodies: readonly EventBody[]): CowrieEvent[] {
+    return this.wrapAt(showMicros(microsAt(this.#opened.startedAt, at)), bodies);
+  }
+
+  wrapAt(timestamp: string, bodies: readonly EventBody[]): CowrieEvent[] {
+    const { session, source, listener, sensor } = this.#opened;
+    return bodies.map(({ eventid, message, ...fields }) => ({
+      eventid,
+      timestamp,
+      session,
+      mitsubako_sequence: this.#sequence++,
+      src_ip: source.address,
+      src_port: source.port,
+      dst_ip: listener.address,
+      dst_port: listener.port,
+      protocol: "ssh",
+      sensor,
+      uuid: this.#context.uuid,
+      message,
+      ...fields,
+    }));
+  }
+}
+
+function closing(
+  recording: FinishedRecording,
+  last: bigint,
+  ended: SessionEnded | undefined,
+  leftOut: number,
+): EventBody[] {
+  const milliseconds = Number(last / 1_000_000n);
+  const durations = {
+    duration: (milliseconds / 1000).toFixed(1),
+    duration_ms: milliseconds,
+  } satisfies Record<string, EventValue>;
+  const reason = ended?.reason ?? "cut-off";
+  return [
+    {
+      eventid: "cowrie.log.closed",
+      message: `Recording closed: ${recording.path}`,
+      ttylog: `data/${recording.path}`,
+      size: recording.size,
+      shasum: recording.sha256,
+      duplicate: false,
+      ...durations,
+    },
+    {
+      eventid: "cowrie.session.closed",
+      message: `Session closed after ${durations.duration} s: ${reason}`,
+      ...durations,
+      mitsubako_end_reason: reason,
+      ...(leftOut === 0 ? {} : { mitsubako_left_out: leftOut }),
+    },
+  ];
+}
+
+/** Of one session, before its last two. A flood of requests makes no flood of events; the recording has all of it. */
+const MOST_EVENTS = 50_000;
