@@ -4,7 +4,7 @@ import type { Recording } from "./writer.ts";
 /** What the relay calls for each payload before it passes it on. Both throw `recording-failed`. */
 export interface RecordingTap {
   /** Takes a copy; the payload is the caller's again when this returns. */
-  packet(from: Origin, payload: Uint8Array): void;
+  packet(from: Origin, payload: Buffer): void;
   /** After this, everything given is in the kernel's hands. */
   flush(): void;
 }
@@ -14,7 +14,7 @@ export interface RecordingTap {
  */
 export function createTap(
   recording: Recording,
-  ordinalOf: (from: Origin, payload: Uint8Array) => number,
+  ordinalOf: (from: Origin, payload: Buffer) => number,
 ): RecordingTap {
   return {
     packet(from, payload) {
