@@ -1,0 +1,26 @@
+import { LRUCache } from "lru-cache";
+
+/**
+ * How many attempts each source made, for `afterAttempts`. Forgotten when `memory` has passed since the last one, or when so many other
+ * sources came in between that there is no room: then a source counts from one again, which never lets anybody in early.
+ */
+export class AttemptMemory {
+  readonly #counts: LRUCache<string, number>;
+
+  /** `memory` in milliseconds (the policy's `auth.memory`), on the clock `now`. */
+  constructor(memory: number, { mostSources = 100_000, now = () => performance.now() } = {}) {
+    this.#counts = new LRUCache({ max: mostSources, ttl: memory, ttlResolution: 0, perf: { now } });
+  }
+
+  /** Attempts so far, without the one to come. */
+  earlier(source: string): number {
+    return this.#counts.get(source) ?? 0;
+  }
+
+  /** Counts one attempt; returns how many came before it. */
+  count(source: string): number {
+    const earlier = this.earlier(source);
+    this.#counts.set(source, earlier + 1);
+    return earlier;
+  }
+}

@@ -1,0 +1,82 @@
+/** What the schema cannot say: expressions that do not compile, and values that make no sense together. */
+import type { Policy } from "../model/policy.ts";
+import type { PolicyDocument } from "./document.ts";
+import { MatcherError, compileEntry } from "./matcher.ts";
+import { showPath } from "./problem.ts";
+import type { PolicyPath, Problem } from "./problem.ts";
+
+interface Finding {
+  readonly path: PolicyPath;
+  readonly message: string;
+}
+
+export function contradictions(policy: Policy, document: PolicyDocument, file: string): Problem[] {
+  const findings = [
+    ...policy.auth.rules.flatMap((rule, index) => [
+      ...matchers(rule.user, ["auth", "rules", index, "user"]),
+      ...matchers(rule.password, ["auth", "rules", index, "password"]),
+      ...pointless(rule.verdict === "reject" && rule.afterAttempts > 1, {
+        path: ["auth", "rules", index, "afterAttempts"],
+        message: "goes with `verdict: accept`; a rule that rejects does so from the first attempt on",
+      }),
+    ]),
+    ...repeated(policy.auth.rules.map((rule) => rule.name)).map((index) => ({
+      path: ["auth", "rules", index, "name"],
+      message: "is the name of an earlier rule; recordings could not tell the two apart",
+    })),
+    ...repeated(
+      policy.listen.map(({ address, port }) => (port === 0 ? undefined : `${address} ${port}`)),
+    ).map((index) => ({ path: ["listen", index], message: "is listed twice" })),
+    ...repeated(policy.auth.methods ?? []).map((index) => ({
+      path: ["auth", "methods", index],
+      message: "is listed twice",
+    })),
+    ...pointless(policy.sandbox.spares > policy.sandbox.most, {
+      path: ["sandbox", "spares"],
+      message: `is ${policy.sandbox.spares}, but only ${policy.sandbox.most} sandboxes may exist (sandbox.most)`,
+    }),
+    ...pointless(policy.sandbox.cpuPeriod !== undefined && policy.sandbox.cpuQuota === undefined, {
+      path: ["sandbox", "cpuPeriod"],
+      message: "has no effect without sandbox.cpuQuota; give a quota such as 0.5, or remove it",
+    }),
+  ];
+  return findings.map(({ path, message }) => ({
+    file,
+    ...document.place(path),
+    path: showPath(path),
+    message: `${showPath(path)} ${message}`,
+  }));
+}
+
+function pointless(isPointless: boolean, finding: Finding): Finding[] {
+  return isPointless ? [finding] : [];
+}
+
+function matchers(matcher: string | readonly string[] | undefined, path: PolicyPath): Finding[] {
+  if (matcher === undefined) return [];
+  const entries = typeof matcher === "string" ? [{ entry: matcher, path }] : places(matcher, path);
+  return entries.flatMap(({ entry, path: at }) => {
+    try {
+      compileEntry(entry);
+      return [];
+    } catch (error) {
+      if (!(error instanceof MatcherError)) throw error;
+      return [{ path: at, message: `has to be ${error.message}` }];
+    }
+  });
+}
+
+function places(entries: readonly string[], path: PolicyPath): { entry: string; path: PolicyPath }[] {
+  return entries.map((entry, index) => ({ entry, path: [...path, index] }));
+}
+
+/** Indices of what stood in the list before. */
+function repeated(list: readonly (string | undefined)[]): number[] {
+  const seen = new Set<string>();
+  return list.flatMap((entry, index) => {
+    if (entry === undefined) return [];
+    if (seen.has(entry)) return [index];
+    seen.add(entry);
+    return [];
+  });
+}

@@ -1,0 +1,107 @@
+/** Whether an attempt is let in, by the policy alone. Pure: the same policy and attempt give the same verdict. */
+import ipaddr from "ipaddr.js";
+import type { ByteString } from "../model/bytes.ts";
+import type { AttemptMethod } from "../model/entries.ts";
+import type { AuthRule, Policy } from "../model/policy.ts";
+import { isPassword, isUserName } from "../model/user-name.ts";
+import { compileMatcher } from "./matcher.ts";
+import type { Matches } from "./matcher.ts";
+import { parseAddress } from "./source.ts";
+import type { SourceCredential } from "./source.ts";
+
+export interface AttemptToDecide {
+  /** The attacker's IP address. */
+  readonly address: string;
+  readonly user: ByteString;
+  readonly method: AttemptMethod;
+  /** Absent when the method carries none. */
+  readonly password?: ByteString;
+  /** How many attempts of this source came before this one, as `AttemptMemory` counts them. */
+  readonly earlier: number;
+}
+
+export interface Verdict {
+  readonly outcome: "accept" | "reject";
+  /** The rule's name, or the key of the policy that decided, or `user-name`, `password`, `method`: what no policy can allow. */
+  readonly rule: string;
+}
+
+/**
+ * What comes first decides: what no account could have; root, where it is refused; the rules in their order; `otherwise`.
+ * A public key is never accepted here: only a sandbox's own authorized_keys can do that.
+ */
+export function decide(policy: Policy, attempt: AttemptToDecide): Verdict {
+  const reject = (rule: string): Verdict => ({ outcome: "reject", rule });
+  switch (attempt.method) {
+    case "none":
+    case "publickey":
+    case "other":
+      return reject("method");
+    case "password":
+    case "keyboard-interactive":
+      break;
+    default:
+      return attempt.method satisfies never;
+  }
+  if (!isUserName(attempt.user)) return reject("user-name");
+  if (attempt.password === undefined || !isPassword(attempt.password)) return reject("password");
+  const credential = { user: attempt.user, password: attempt.password };
+  if (attempt.user === "root" && policy.auth.root === "refuse") return reject("auth.root");
+
+  const rule = compiledRules(policy).find(({ applies }) => applies(credential, attempt.address));
+  if (rule === undefined) return { outcome: policy.auth.otherwise, rule: "auth.otherwise" };
+  const isEarly = attempt.earlier + 1 < rule.afterAttempts;
+  return { outcome: isEarly ? "reject" : rule.verdict, rule: rule.name };
+}
+
+interface CompiledRule {
+  readonly name: string;
+  readonly verdict: "accept" | "reject";
+  readonly afterAttempts: number;
+  readonly applies: (credential: SourceCredential, address: string) => boolean;
+}
+
+/** Policies are frozen, so what was made of one stays right; it goes with the policy. */
+const compiled = new WeakMap<Policy, readonly CompiledRule[]>();
+
+function compiledRules(policy: Policy): readonly CompiledRule[] {
+  let rules = compiled.get(policy);
+  if (rules === undefined) {
+    rules = policy.auth.rules.map(compileRule);
+    compiled.set(policy, rules);
+  }
+  return rules;
+}
+
+function compileRule(rule: AuthRule, index: number): CompiledRule {
+  const any = () => true;
+  const user: Matches = rule.user === undefined ? any : compileMatcher(rule.user);
+  const password: Matches = rule.password === undefined ? any : compileMatcher(rule.password);
+  const source = rule.source === undefined ? any : compileRanges(rule.source);
+  return {
+    name: rule.name ?? `auth.rules[${index}]`,
+    verdict: rule.verdict,
+    afterAttempts: rule.afterAttempts,
+    applies: (credential, address) =>
+      user(credential.user) && password(credential.password) && source(address),
+  };
+}
+
+function compileRanges(ranges: string | readonly string[]): (address: string) => boolean {
+  const parsed = (typeof ranges === "string" ? [ranges] : ranges).map(parseRange);
+  return (address) => {
+    const at = parseAddress(address);
+    return parsed.some(([network, bits]) => network.kind() === at.kind() && at.match(network, bits));
+  };
+}
+
+/** A mapped IPv6 range (`::ffff:192.0.2.0/120`) means the IPv4 range in it. */
+function parseRange(range: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  const [address = "", prefix] = range.split("/");
+  const raw = ipaddr.parse(address);
+  const network = parseAddress(address);
+  const bits = prefix === undefined ? raw.toByteArray().length * 8 : Number(prefix);
+  const isUnmapped = network.kind() !== raw.kind();
+  // A mapped range wider than /96 reaches beyond the IPv4 addresses; no IPv4 source is meant by it.
+  return isUnmapped && bits >= 96 ? [network, bits - 96] : [isUnmapped ? raw : network, bits];
+}
