@@ -8,10 +8,15 @@ import type { Transport, TransportEnd } from "../transport/transport.ts";
 import { Inbox } from "./inbox.ts";
 
 export type UpstreamAnswer =
-  | "accepted"
-  | "refused"
-  /** The other side ended it, or the signal was aborted. Its DISCONNECT, if one came, is in `end`. */
-  | { readonly kind: "closed"; readonly end: TransportEnd | { readonly kind: "aborted" } };
+  | { readonly kind: "accepted" }
+  | { readonly kind: "refused" }
+  /** The other side ended it, or the signal was aborted. */
+  | {
+      readonly kind: "closed";
+      readonly end: TransportEnd | { readonly kind: "aborted" };
+      /** What it said before it did, one character per byte, as a `close` decision takes it. */
+      readonly disconnect?: { readonly code: number; readonly text: string };
+    };
 
 export interface Ed25519Login {
   readonly privateKey: KeyObject;
@@ -24,7 +29,7 @@ const LONGEST_BANNER = 65_536;
 
 /**
  * Authentication in the client role, towards a sandbox's own sshd: one attempt after the other on one connection, nothing added to the time
- * that sshd takes. After "accepted" nobody is attached to the transport, and what sshd sent after its answer waits there.
+ * that sshd takes. Once accepted nobody is attached to the transport, and what sshd sent after its answer waits there.
  */
 export class UpstreamLogin implements Disposable {
   readonly #transport: Transport;
@@ -93,19 +98,19 @@ export class UpstreamLogin implements Disposable {
     for (;;) {
       const arrival = await this.#inbox.next();
       if (arrival.kind === "aborted") return { kind: "closed", end: arrival };
-      if (arrival.kind === "closed") return { kind: "closed", end: arrival.end };
+      if (arrival.kind === "closed") return closed(arrival.end);
       const { payload } = arrival;
       switch (payload[0]) {
         case MSG.USERAUTH_SUCCESS:
           this.#transport.startDelayedCompression();
-          return "accepted";
+          return { kind: "accepted" };
         case MSG.USERAUTH_FAILURE: {
           const failure = parseUserauthFailure(payload);
           if (failure.kind !== "malformed") this.#methods = failure.methods;
-          return "refused";
+          return { kind: "refused" };
         }
         case MSG.USERAUTH_PASSWD_CHANGEREQ:
-          return "refused";
+          return { kind: "refused" };
         case MSG.USERAUTH_BANNER:
           if (this.#banner.length < LONGEST_BANNER) {
             this.#banner += new Reader(payload, 1).string().toString("utf8");
@@ -115,4 +120,9 @@ export class UpstreamLogin implements Disposable {
       }
     }
   }
+}
+
+function closed(end: TransportEnd): UpstreamAnswer {
+  if (end.kind !== "disconnect") return { kind: "closed", end };
+  return { kind: "closed", end, disconnect: { code: end.code, text: end.description.toString("latin1") } };
 }

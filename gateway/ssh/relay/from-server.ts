@@ -1,0 +1,60 @@
+import { isConnectionMessage, MSG } from "../messages/numbers.ts";
+import { payload as buildPayload, u32 } from "../messages/writer.ts";
+import { Direction, type DirectionOptions } from "./direction.ts";
+import type { PendingReplies } from "./pending-replies.ts";
+
+/** From the sandbox's sshd to the attacker. */
+export class FromServer extends Direction {
+  /** Payloads to be said after sshd's first, which shows its host keys; at once if it says anything else first. */
+  greeting: readonly Buffer[] = [];
+  readonly #pending: PendingReplies;
+
+  constructor(options: DirectionOptions) {
+    super(options.upstream, options.downstream, options);
+    this.#pending = options.pending;
+  }
+
+  protected override get held(): boolean {
+    return false;
+  }
+
+  protected override take(payload: Buffer): void {
+    const type = payload[0] ?? 0;
+    if (!isConnectionMessage(type)) return; // No sshd sends any; one that an attacker planted gets no further.
+    if (this.greeting.length > 0) {
+      this.#greet(payload, type);
+      return;
+    }
+    if (type === MSG.REQUEST_SUCCESS || type === MSG.REQUEST_FAILURE) this.#reply(payload);
+    else this.#pass(payload);
+  }
+
+  #greet(payload: Buffer, type: number): void {
+    const greeting = this.greeting;
+    this.greeting = [];
+    if (type === MSG.GLOBAL_REQUEST) this.#pass(payload);
+    for (const message of greeting) this.forward(message);
+    if (type !== MSG.GLOBAL_REQUEST) this.take(payload);
+  }
+
+  #reply(payload: Buffer): void {
+    const substitute = this.#pending.shift();
+    switch (substitute?.kind) {
+      case undefined:
+        this.#pass(payload);
+        break;
+      case "reply":
+        this.#pass(substitute.payload);
+        break;
+      case "unimplemented":
+        this.forward(buildPayload(MSG.UNIMPLEMENTED, u32(substitute.sequence)));
+        break;
+    }
+    this.opposite?.regulate(); // One less is owed to the client.
+  }
+
+  #pass(payload: Buffer): void {
+    this.tap.packet("upstream", payload);
+    this.forward(payload);
+  }
+}
