@@ -26,13 +26,12 @@ inputs_hash() {
     } | sha256sum | cut -d ' ' -f 1
 }
 
-# Static, with musl: glibc's own static library needs relocations that tcc does not do, and gcc is forty times larger.
+# Static, with musl: glibc's own static library needs relocations that tcc does not do, and gcc with its libraries is forty times larger.
 compile_init() {
     musl=/usr/lib/$(uname -m)-linux-musl
     headers=/usr/include/$(uname -m)-linux-musl
     tcc -static -nostdlib -nostdinc -I "$headers" -Wall -Werror -o "$1" \
         "$musl/crt1.o" "$musl/crti.o" "$here/init.c" "$musl/libc.a" "$musl/crtn.o"
-    strip "$1" 2>/dev/null || true
 }
 
 # The archive that this machine's apt uses for the suite, when it is a Debian; else Debian's own.

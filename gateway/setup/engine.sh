@@ -3,7 +3,14 @@
 ENGINE_SOCKET=/var/run/docker.sock
 ENGINE_LOG=/var/log/dockerd.log
 
-engine_answers() { node "$here/engine-answers.ts" "$ENGINE_SOCKET"; }
+# Asked with the machine's own Node, because ours may not be there yet.
+engine_answers() {
+    [ -S "$ENGINE_SOCKET" ] && PATH=$(path_without "$root/node_modules/.bin") node -e '
+        const [socketPath] = process.argv.slice(1);
+        require("http").get({ socketPath, path: "/_ping", timeout: 3000 }, ({ statusCode, headers }) => {
+            process.exit(statusCode === 200 && headers["api-version"] ? 0 : 1);
+        }).on("error", () => process.exit(1)).on("timeout", () => process.exit(1));' "$ENGINE_SOCKET"
+}
 
 # A docker client alone is no engine: what counts is one that answers, or a dockerd that can be started.
 engine_is_installed() { command -v dockerd >/dev/null || engine_answers; }
@@ -33,7 +40,7 @@ bring_engine() {
         return 0
     fi
     # The package's own start script may have been faster.
-    if ! pidof dockerd >/dev/null; then
+    if ! pgrep -x dockerd >/dev/null; then
         say "starting Docker Engine (its log is $ENGINE_LOG) ..."
         start_engine_by_hand
     fi
@@ -56,7 +63,7 @@ wait_for_engine() {
         ! engine_answers || return 0
         tries=$((tries + 1))
         # Five seconds for it to show up, then its death ends the wait.
-        [ $tries -lt 10 ] || pidof dockerd >/dev/null || return 1
+        [ $tries -lt 10 ] || pgrep -x dockerd >/dev/null || return 1
         sleep 0.5
     done
     return 1

@@ -23,3 +23,8 @@ require_readable_code() {
 short_of_room() {
     df -Pm -- "$1" 2>/dev/null | awk -v need="$2" 'NR == 2 && $4 < need { print $6 }'
 }
+
+# PATH without the folder $1.
+path_without() {
+    printf '%s' "$PATH" | tr ':' '\n' | grep -Fvx -- "$1" | paste -sd : -
+}

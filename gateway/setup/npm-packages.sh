@@ -9,9 +9,9 @@ bring_npm_packages() {
     [ -z "$full" ] || fail "The file system at $full has less than 600 MB left for the npm packages. Make room and run this again."
     say "bringing the npm packages (Node 26 among them) ..."
     log=$(mktemp)
-    # Development tools come along for the tests; their install scripts are none. `--foreground-scripts=false` keeps a failed
-    # build of ssh2's optional addon quiet: the gateway says at start whether it has it.
-    if ! npm ci --no-fund --no-audit --loglevel=error >"$log" 2>&1; then
+    # With the machine's own Node: `npm run` puts node_modules/.bin in front, which `npm ci` is about to delete.
+    # ssh2's optional addon may fail to build here without a word: the gateway says at start whether it has it.
+    if ! PATH=$(path_without "$root/node_modules/.bin") npm ci --no-fund --no-audit --loglevel=error >"$log" 2>&1; then
         reason=$(grep -v '^npm error A complete log' "$log" | sed -n 's/^npm error //p' | tail -n 1)
         rm -f "$log"
         fail "npm could not bring the packages ($reason). Check that the npm registry can be reached, then run this again."

@@ -3,10 +3,15 @@
 # What the gateway calls, and for what:
 #   nftables conntrack iptables iproute2   containment, the bridge, bandwidth; Docker Engine itself uses iptables
 #   mmdebstrap debian-archive-keyring      the sandbox image (the keyring is not part of Ubuntu)
+#   tcc musl-dev                           its PID 1, linked statically; 3 MB, where gcc with its libraries is over 100
 #   openssh-client                         ssh-keygen for the personas' host keys
 #   util-linux mount e2fsprogs             unshare, setpriv, mount, mkfs.ext4: processes without rights, capped disks
-#   passwd uidmap                          the engine's user namespaces
-GATEWAY_PACKAGES="nftables conntrack iptables iproute2 mmdebstrap debian-archive-keyring openssh-client util-linux mount e2fsprogs procps passwd uidmap ca-certificates xz-utils tar gcc libc6-dev"
+#   passwd                                 usermod, with which the engine makes its user namespace
+#   procps                                 pgrep, sysctl
+#   libatomic1                             Node 26 itself
+GATEWAY_PACKAGES="nftables conntrack iptables iproute2 mmdebstrap debian-archive-keyring tcc musl-dev
+    openssh-client util-linux mount e2fsprogs passwd procps
+    libatomic1 ca-certificates xz-utils tar"
 
 # What only tests call: other people's SSH clients and servers, and a terminal to play into.
 TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko hydra sshpass tmux curl git"

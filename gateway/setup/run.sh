@@ -34,23 +34,29 @@ esac
 
 require_root
 require_debian_or_ubuntu
-bring_npm_packages
-require_readable_code
 case $purpose in
-test) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
-bench) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
+test | bench) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
 *) bring_packages $GATEWAY_PACKAGES ;;
 esac
+bring_npm_packages
+require_readable_code
 bring_engine
 
 case $purpose in
 serve) exec node gateway/main.ts serve "$@" ;;
-bench) exec node test/bench/main.ts "$@" ;;
+bench)
+    node gateway/setup/prepare-image.ts
+    exec node test/bench/main.ts "$@"
+    ;;
 test)
+    # Before the tests, so that no two of them build it at once.
+    node gateway/setup/prepare-image.ts
+    # Arguments are files, or options of node --test; without a file among them all are meant.
+    case " $* " in
+    *.test.ts\ *) ;;
+    *) set -- "$@" $(find test -name '*.test.ts' | LC_ALL=C sort) ;;
+    esac
     # Two files at a time: most of a file's time is waiting for the engine, and the machines have two cores.
-    if [ $# -eq 0 ]; then
-        set -- $(find test -name '*.test.ts' | LC_ALL=C sort)
-    fi
     exec node --test --test-reporter=spec --test-concurrency=2 --test-timeout=600000 "$@"
     ;;
 esac
