@@ -19,3 +19,7 @@ export function newSandboxId(): SandboxId {
 export function isSessionId(text: unknown): text is SessionId {
   return typeof text === "string" && TWELVE_HEX.test(text);
 }
+
+export function isSandboxId(text: unknown): text is SandboxId {
+  return typeof text === "string" && TWELVE_HEX.test(text);
+}
