@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { TestContext } from "node:test";
+import { showChange } from "../../gateway/policy/changes.ts";
+import { loadPolicy } from "../../gateway/policy/load.ts";
+import { PolicyWatch } from "../../gateway/policy/watch.ts";
+import type { PolicyUpdate } from "../../gateway/policy/watch.ts";
+
+async function folderFor(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "mitsubako-watch-"));
+  t.after(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/** A watch on a file with this content, and what it tells, one at a time. */
+async function watched(t: TestContext, path: string, content: string) {
+  await writeFile(path, content);
+  const updates: PolicyUpdate[] = [];
+  const waiting: ((update: PolicyUpdate) => void)[] = [];
+  const watch = await PolicyWatch.start(await loadPolicy(path), {
+    settle: 40,
+    onUpdate: (update) => {
+      const next = waiting.shift();
+      if (next === undefined) updates.push(update);
+      else next(update);
+    },
+  });
+  t.after(() => watch[Symbol.asyncDispose]());
+  const next = (): Promise<PolicyUpdate> => {
+    const update = updates.shift();
+    return update === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(update);
+  };
+  return { watch, next, updates };
+}
+
+const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+describe("a policy that is changed while it is in force", { timeout: 20_000 }, () => {
+  test("a save in place, and one by rename as editors do it", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, next } = await watched(t, path, "sandbox: {idle: 1h}\n");
+    await writeFile(
+      path,
+      "sandbox: {idle: 2h}\nauth: {root: refuse, rules: [{user: root, verdict: reject}]}\n",
+    );
+    const first = await next();
+    assert.equal(first.outcome, "changed");
+    assert.deepEqual(first.changes.map(showChange), [
+      'auth.root: "allow" → "refuse"',
+      'auth.rules[0]: (none) → {"user":"root","verdict":"reject","afterAttempts":1}',
+      'sandbox.idle: "1h" → "2h"',
+    ]);
+    await writeFile(`${path}.new`, "sandbox: {idle: 3h}\n");
+    await rename(`${path}.new`, path);
+    const second = await next();
+    assert.equal(second.loaded.policy.sandbox.idle, 3 * 3_600_000);
+    assert.equal(watch.loaded, second.loaded);
+  });
+
+  test("a bad file is refused once with its places, the good one stays, and a correction is told", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, next, updates } = await watched(t, path, "sensor: good\n");
+    await writeFile(path, "sensor: good\nsandbx: 1\n");
+    const refused = await next();
+    assert.equal(refused.outcome, "refused");
+    assert.match(refused.error.message, /p\.yaml:2:1: "sandbx" is not a key/);
+    assert.equal(watch.loaded.policy.sensor, "good");
+    await writeFile(path, "sensor: good\nsandbx: 1 \n");
+    await later(300);
+    assert.deepEqual(updates, []);
+    await rm(path);
+    const gone = await next();
+    assert.ok(gone.outcome === "refused" && gone.error.code === "policy-unreadable");
+    assert.equal(watch.loaded.policy.sensor, "good");
+    await writeFile(path, "sensor: good\n");
+    assert.equal((await next()).outcome, "same");
+    await writeFile(path, "sensor: better\n");
+    assert.equal((await next()).loaded.policy.sensor, "better");
+  });
+
+  test("a file written in steps is read when it is whole", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { next, updates } = await watched(t, path, "sensor: a\n");
+    for (const text of ["", "sensor: ", "sensor: b\nauth:\n  ro", "sensor: b\nauth:\n  root: refuse\n"]) {
+      await writeFile(path, text);
+      await later(15);
+    }
+    const update = await next();
+    assert.equal(update.outcome, "changed");
+    assert.equal(update.loaded.policy.auth.root, "refuse");
+    assert.deepEqual(updates, []);
+  });
+
+  test("a link that is turned to another file", async (t) => {
+    const folder = await folderFor(t);
+    await mkdir(join(folder, "one"));
+    await writeFile(join(folder, "one", "p.yaml"), "sensor: one\n");
+    await writeFile(join(folder, "two.yaml"), "sensor: two\n");
+    const path = join(folder, "p.yaml");
+    await symlink("one/p.yaml", path);
+    const { next } = await watched(t, path, "sensor: one\n");
+    await writeFile(join(folder, "one", "p.yaml"), "sensor: changed\n");
+    assert.equal((await next()).loaded.policy.sensor, "changed");
+    await symlink("two.yaml", `${path}.new`);
+    await rename(`${path}.new`, path);
+    assert.equal((await next()).loaded.policy.sensor, "two");
+  });
+
+  test("reload answers at once, one call after another; nothing is told after the end", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, updates } = await watched(t, path, "sensor: a\n");
+    assert.equal((await watch.reload()).outcome, "same");
+    await writeFile(path, "sensor: b\n");
+    const outcomes = await Promise.all([watch.reload(), watch.reload()]);
+    assert.deepEqual(
+      outcomes.map(({ outcome }) => outcome),
+      ["changed", "same"],
+    );
+    await watch[Symbol.asyncDispose]();
+    await writeFile(path, "sensor: c\n");
+    await later(200);
+    assert.deepEqual(updates, []);
+    assert.equal(watch.loaded.policy.sensor, "b");
+  });
+});
