@@ -1,0 +1,45 @@
+import { command } from "./command.ts";
+
+/** One transaction: all of it is in force afterwards, or none. @throws MitsubakoError `firewall-failed`, `tool-missing`. */
+export async function applyRules(text: string): Promise<void> {
+  await command("nft", ["-f", "-"], { input: text });
+}
+
+export type Family = "inet" | "bridge";
+export const FAMILIES: readonly Family[] = ["inet", "bridge"];
+
+/** Removes a table if it is there. */
+export async function removeTable(family: Family, table: string): Promise<void> {
+  await applyRules(`table ${family} ${table}\ndelete table ${family} ${table}\n`);
+}
+
+/**
+ * What the kernel holds of a table, without handles, counts and map entries, so that two listings can be compared.
+ * Undefined when there is no such table.
+ */
+export async function listTable(family: Family, table: string): Promise<string | undefined> {
+  const printed = await command("nft", ["-j", "list", "table", family, table], { accept: [0, 1] });
+  return printed === "" ? undefined : normalised(printed);
+}
+
+/**
+ * How the kernel would list what the text says: loaded in an empty network namespace that ends with the command, by
+ * the very `nft` that lists the real one, since versions differ in what they print.
+ */
+export async function expectedTable(text: string, family: Family, table: string): Promise<string> {
+  const script = 'nft -f - && nft -j list table "$1" "$2"';
+  return normalised(
+    await command("unshare", ["--net", "sh", "-c", script, "sh", family, table], { input: text }),
+  );
+}
+
+function normalised(json: string): string {
+  const { nftables } = JSON.parse(json) as { nftables: Record<string, unknown>[] };
+  return JSON.stringify(
+    nftables.filter((entry) => !("metainfo" in entry)),
+    (key, value: unknown) => {
+      if (key === "handle" || key === "elem") return undefined;
+      return key === "counter" ? {} : value;
+    },
+  );
+}

@@ -1,0 +1,35 @@
+/**
+ * Several gateways can run on one machine; each holds one slot, and all that it has in the kernel and in the engine
+ * carries that slot's number, so that whoever holds the slot next can tell what was left behind.
+ */
+export const SLOTS = 16;
+
+/** The archivist's place among a slot's unprivileged users; fronts are 0 to 62. */
+export const ARCHIVIST_INDEX = 63;
+
+const FIRST_UID = 1_900_000_000;
+const UIDS_PER_SLOT = 64;
+
+/**
+ * The uid, and gid, of a slot's n-th unprivileged process. They have no name and lie far from what distributions,
+ * directory services and user namespaces hand out.
+ */
+export function childUid(slot: number, index: number): number {
+  if (!isSlot(slot) || !Number.isInteger(index) || index < 0 || index >= UIDS_PER_SLOT)
+    throw new RangeError(`no unprivileged user ${index} in slot ${slot}`);
+  return FIRST_UID + slot * UIDS_PER_SLOT + index;
+}
+
+export function isSlot(slot: number): boolean {
+  return Number.isInteger(slot) && slot >= 0 && slot < SLOTS;
+}
+
+/** The bridge that the slot's sandboxes hang on. */
+export function bridgeOf(slot: number): string {
+  return `mbk${slot}`;
+}
+
+/** The slot's nftables tables, one of family inet and one of family bridge. */
+export function tableOf(slot: number): string {
+  return `mitsubako${slot}`;
+}
