@@ -6,7 +6,7 @@ import { bool, payload, string, u32 } from "../../../gateway/ssh/messages/writer
 import type { Decision, LoginAttempt, UserauthResult } from "../../../gateway/ssh/userauth/attempt.ts";
 import { serveUserauth, type UserauthOptions } from "../../../gateway/ssh/userauth/serve.ts";
 import { asHostKeyFile, ecdsa, ed25519, rsa, type TestKey } from "./keys.ts";
-import { MemoryTransport } from "./memory-transport.ts";
+import { MemoryTransport } from "../relay/memory-transport.ts";
 import { Talk } from "./talk.ts";
 
 const HOST_KEY = ed25519();

@@ -115,13 +115,22 @@ export class MemoryTransport implements Transport {
     this.#ended = true;
     this.queue.push(...this.#corked, end);
     this.#corked = [];
-    this.#peer?.#schedule();
+    this.#wakePeer();
   }
 
   #write(): void {
     this.queue.push(...this.#corked);
     this.#corked = [];
-    this.#peer?.#schedule();
+    this.#wakePeer();
+  }
+
+  #roomAgain(): void {
+    this.#handler?.drain?.();
+  }
+
+  #wakePeer(): void {
+    const peer = this.#peer;
+    if (peer !== undefined) peer.#schedule();
   }
 
   #schedule(): void {
@@ -151,7 +160,7 @@ export class MemoryTransport implements Transport {
     if (delivered) this.#handler?.batchEnd?.();
     if (from.#full && from.queue.length === 0) {
       from.#full = false;
-      from.#handler?.drain?.();
+      from.#roomAgain();
     }
   }
 }
