@@ -115,10 +115,21 @@ export class ShellLines {
       if (this.#ahead.length > MOST_AHEAD) this.#giveAhead(this.#prompt === "none" ? "command" : "typed");
       return;
     }
-    // A plain prompt is still there for the next line of a paste: nothing tells when such a shell reads again.
-    if (this.#prompt === "editing") this.#taken = true;
-    if (line.unresolved) this.#awaitingEcho = true;
-    else if (line.text !== "") this.#say("command", line.text, !line.cut && this.#prompt === "editing");
+    if (this.#prompt === "editing") {
+      if (!line.unresolved && this.#ahead.length > 0) {
+        // Which of these lines this prompt takes is seen when it has taken it.
+        if (line.text !== "") this.#ahead.push(line);
+        return;
+      }
+      // A plain prompt, unlike this one, stays for the next line of a paste: nothing tells when such a shell reads again.
+      this.#taken = true;
+    }
+    if (line.unresolved) {
+      this.#giveAhead("typed");
+      this.#awaitingEcho = true;
+    } else if (line.text !== "") {
+      this.#say("command", line.text, !line.cut && this.#prompt === "editing");
+    }
   }
 
   /** readline has a line: one whose text was awaited, or one that was sent ahead. */
