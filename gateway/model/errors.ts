@@ -29,6 +29,10 @@ export const ERROR_CODES = {
   "image-missing": { exit: 2, meaning: "The persona's sandbox image is not in the engine." },
   "image-build-failed": { exit: 2, meaning: "Building the sandbox image failed." },
   "disk-full": { exit: 2, meaning: "A disk that is needed has no room." },
+  "code-unreadable": {
+    exit: 2,
+    meaning: "The program's own files cannot be read by its unprivileged processes.",
+  },
   "tool-missing": { exit: 2, meaning: "A program of the distribution (nft, ip, ...) is not installed." },
   "firewall-failed": {
     exit: 2,

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Becomes one unprivileged process of the gateway. Started by confine.ts as root, in mount and IPC namespaces of its own:
+#
+#     enter.sh UID UMASK NODE CODE [NAME ro|rw FOLDER]... -- ARGUMENT...
+#
+# Builds a root that holds nothing but what the process needs, moves into it for good, gives up every right and runs
+# NODE with the arguments. File by file what is there is allowed; all else of the machine (engine sockets, homes,
+# configuration, other processes) is not forbidden but absent. Nothing here comes from a stranger.
+set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+uid=$1 mask=$2 node=$3 code=$4
+shift 4
+
+root=/run/mitsubako
+umask 022
+mount -t tmpfs -o mode=0755,size=256k,nr_inodes=256,nosuid,nodev,noexec mitsubako "$root"
+cd "$root"
+mkdir usr proc dev run run/mitsubako old
+
+# The runtime's libraries and the two programs that are run below. Distributions with merged /usr have links here.
+mount -o bind,ro,nosuid,nodev /usr usr
+for folder in bin sbin lib lib32 lib64 libx32; do
+    if [ -h "/$folder" ]; then
+        ln -s "$(readlink "/$folder")" "$folder"
+    elif [ -d "/$folder" ]; then
+        mkdir "$folder"
+        mount -o bind,ro,nosuid,nodev "/$folder" "$folder"
+    fi
+done
+
+for device in null urandom; do
+    : >"dev/$device"
+    mount -o bind,ro,nosuid,noexec "/dev/$device" "dev/$device"
+done
+
+# What the process sees of /proc is itself.
+mount -t proc -o nosuid,nodev,noexec,hidepid=2 proc proc
+
+: >run/mitsubako/node
+mount -o bind,ro,nosuid,nodev "$node" run/mitsubako/node
+mkdir run/mitsubako/code
+mount -o bind,ro,nosuid,nodev "$code" run/mitsubako/code
+while [ "$1" != -- ]; do
+    mkdir "run/mitsubako/$1"
+    mount -o "bind,$2,nosuid,nodev,noexec" "$3" "run/mitsubako/$1"
+    shift 3
+done
+shift
+
+# First to go when memory runs out; the warden and the sandboxes' rules stay.
+echo 500 >/proc/self/oom_score_adj
+
+mount -o remount,bind,ro,nosuid,nodev,noexec "$root"
+# The new root as it is seen through its own mount, not through the folder below it.
+cd "$root"
+pivot_root . old
+cd /
+umount -l /old
+
+umask "$mask"
+# Sockets are what a front needs many of: 65,536 where the kernel allows it, else what there is. No dump of passwords.
+ulimit -c 0
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
+exec prlimit --nproc=256 -- \
+    setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all \
+    --no-new-privs --pdeathsig KILL -- \
+    /run/mitsubako/node "$@"
