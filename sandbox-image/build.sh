@@ -58,6 +58,10 @@ apt_options() {
     apt-config dump --format '%f "%v";%n' | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries)' || true
 }
 
+# mmdebstrap mounts /proc, /sys and devices of this machine below the folder it works in. In namespaces of its own they
+# end with its last process, however that ends, and before anybody removes the folder.
+apart() { unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- "$@"; }
+
 # mmdebstrap's own words for where it is, as a share of the time it took when measured.
 translate() {
     while IFS= read -r line; do
@@ -82,15 +86,15 @@ if [ "${1:-}" = --inputs ]; then
 fi
 out=${1:?usage: build.sh OUT.tar [PERSONA]}
 persona=${2:-debian-12}
-[ -r "$here/$persona/image.conf" ] || fail "There is no persona \"$persona\" in $here."
+[ -r "$here/$persona/image.conf" ] || fail "bad-usage: There is no persona \"$persona\" in $here."
 . "$here/$persona/image.conf"
-for program in mmdebstrap tcc apt-helper; do
+for program in mmdebstrap tcc unshare apt-helper; do
     command -v $program >/dev/null || [ -x /usr/lib/apt/$program ] || fail "tool-missing: $program is not installed."
 done
 [ -r "$KEYRING" ] || fail "tool-missing: the package debian-archive-keyring is not installed."
 
 work=$(mktemp -d "$(dirname -- "$out")/.build.XXXXXX")
-trap 'rm -rf -- "$work"' EXIT
+trap 'rm -rf --one-file-system -- "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 
 mirror=${MITSUBAKO_DEBIAN_MIRROR:-$(mirror_of "$SUITE" http://deb.debian.org/debian)}
@@ -108,7 +112,7 @@ apt_options >"$work/apt.conf"
 # The status of a pipe is its last command's, so mmdebstrap's own goes through a file.
 {
     status=0
-    TMPDIR=$work LC_ALL=C.UTF-8 mmdebstrap --mode=root --variant=important --format=tar \
+    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --format=tar \
         --components="$COMPONENTS" --include="${packages#,}" --aptopt="$work/apt.conf" \
         --essential-hook='echo "locales locales/default_environment_locale select '"$LOCALE"'" | chroot "$1" debconf-set-selections' \
         --essential-hook='echo "locales locales/locales_to_be_generated multiselect '"$LOCALE"' UTF-8" | chroot "$1" debconf-set-selections' \

@@ -63,7 +63,8 @@ export async function buildImage(
     progress({ percent: 100, text: "the image is ready" });
     return { built: true };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Retried, because processes of a build that was given up may take a moment to die.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -30,14 +30,14 @@ export async function buildRootFileSystem(
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  // A process group of its own, so that an abort reaches mmdebstrap's children, which then undo their mounts.
+  // A process group of its own, so that an abort reaches mmdebstrap and its children too.
   const child = spawn("/bin/sh", [BUILD_SCRIPT, out, persona], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "close") as Promise<[number | null]>;
   const stop = () => {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
+    killGroup(child.pid);
   };
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -57,7 +57,18 @@ export async function buildRootFileSystem(
   }
 }
 
+/** Without mercy: what it mounted is in a namespace of its own and ends with it; files are the caller's to remove. */
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    // Ended by itself in the same moment.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 const REMEDIES = {
+  "bad-usage": "Personas are the folders of sandbox-image/.",
   "archive-unreachable":
     "Check the network, or name another archive in MITSUBAKO_DEBIAN_MIRROR, and try again.",
   "disk-full": "Make room (the build needs about 2 GB) and try again.",
