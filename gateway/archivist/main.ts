@@ -19,7 +19,7 @@ process.on("message", (message: ToArchivist) => {
       (error: unknown) => {
         say({ kind: "problem", message: `The archivist cannot start: ${describe(error)}` });
         process.exitCode = 2;
-        process.disconnect();
+        process.disconnect?.();
       },
     );
     return;
@@ -47,7 +47,7 @@ try {
 function say(message: FromArchivist): void {
   if (!process.connected) return;
   process.send?.(message, (error: Error | null) => {
-    if (error === null && message.kind === "drained") process.disconnect();
+    if (error === null && message.kind === "drained") process.disconnect?.();
   });
 }
 
