@@ -43,9 +43,9 @@ const persona = z.strictObject({
     .describe("Which sandbox image to show, as `image build` named it."),
   hostname: z
     .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/)
     .default("srv01")
-    .meta({ expected: "a host name such as srv01: lower case letters, digits and dashes, at most 63" })
+    .meta({ expected: "a host name such as srv01: letters, digits and dashes, at most 63" })
     .describe("Host name inside the sandbox."),
   banner: z
     .string()

@@ -13,37 +13,27 @@ const DURATIONS = [
 
 const SIZES = [
   ["TiB", 2 ** 40],
-  ["GiB", 2 ** 30],
-  ["MiB", 2 ** 20],
-  ["KiB", 2 ** 10],
-] as const;
-
-const DECIMAL_SIZES = [
   ["TB", 1e12],
+  ["GiB", 2 ** 30],
   ["GB", 1e9],
+  ["MiB", 2 ** 20],
   ["MB", 1e6],
+  ["KiB", 2 ** 10],
   ["kB", 1e3],
 ] as const;
 
 /** Milliseconds → `90s`, `6h`, `0s`: the largest unit that says it exactly. */
 export function showDuration(milliseconds: number): string {
   if (milliseconds === 0) return "0s";
-  return inLargest(milliseconds, DURATIONS) ?? `${milliseconds}ms`;
+  const [unit, factor] = DURATIONS.find(([, length]) => milliseconds % length === 0) ?? ["ms", 1];
+  return `${milliseconds / factor}${unit}`;
 }
 
-/** Bytes → `5 MiB`, `10 GB`, `1000`: powers of 1024 where the number is one of them, else of 1000, else bytes. */
+/** Bytes → `5 MiB`, `10 GB`, `1001`: the unit that says it exactly with the smallest number. */
 export function showSize(bytes: number): string {
   if (bytes === 0) return "0";
-  return inLargest(bytes, SIZES, " ") ?? inLargest(bytes, DECIMAL_SIZES, " ") ?? String(bytes);
-}
-
-function inLargest(
-  amount: number,
-  units: readonly (readonly [string, number])[],
-  space = "",
-): string | undefined {
-  const unit = units.find(([, factor]) => amount % factor === 0);
-  return unit && `${amount / unit[1]}${space}${unit[0]}`;
+  const [best] = SIZES.filter(([, factor]) => bytes % factor === 0).sort((a, b) => b[1] - a[1]);
+  return best === undefined ? String(bytes) : `${bytes / best[1]} ${best[0]}`;
 }
 
 /** A canonical value as a policy file holds it; sections and lists go through part by part. */
