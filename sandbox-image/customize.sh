@@ -21,7 +21,6 @@ ln -s /etc/machine-id "$root/var/lib/dbus/machine-id" 2>/dev/null || true
 
 # As hosting companies hand servers out; a root who came in with a password would look for this line.
 sed -i 's/^#PermitRootLogin prohibit-password$/PermitRootLogin yes/' "$root/etc/ssh/sshd_config"
-chroot "$root" passwd --quiet --lock root
 
 echo localhost >"$root/etc/hostname"
 printf '127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n' >"$root/etc/hosts"
@@ -35,4 +34,4 @@ install -m 0755 "$init" "$root/usr/lib/systemd/systemd"
 # Traces of how this was made. Not $root/tmp: mmdebstrap keeps apt's configuration there until it has cleaned up itself,
 # and without it apt would clean this machine's own lists.
 rm -rf "$root"/run/* "$root"/var/tmp/* "$root"/var/log/*.log "$root"/var/log/apt/* \
-    "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
+    "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root/etc/apt/apt.conf.d/99mmdebstrap"

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Engine } from "../../gateway/sandbox/docker.ts";
+import { findPersona } from "../../gateway/sandbox/image/find.ts";
+import { makeHostKeys } from "../../gateway/sandbox/image/host-keys.ts";
+import { ImageContainer } from "./container.ts";
+
+const LOG_IN =
+  "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
+
+/** Asks again until the answer fits, at most five seconds. */
+async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
+  const end = performance.now() + 5000;
+  while (performance.now() < end) {
+    if (await ask()) return;
+    await sleep(50);
+  }
+  assert.fail(`not within 5 s: ${what}`);
+}
+
+describe("a container of the sandbox image", () => {
+  let home: string;
+  let server: ImageContainer;
+  let publicKey: string;
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), "mitsubako-image-test-"));
+    const files: Record<string, string> = {};
+    const names = { "ssh-rsa": "rsa", "ecdsa-sha2-nistp256": "ecdsa", "ssh-ed25519": "ed25519" } as const;
+    for (const key of await makeHostKeys(join(home, "keys"), "srv01")) {
+      files[`/etc/ssh/ssh_host_${names[key.type]}_key`] = key.privateKey;
+      files[`/etc/ssh/ssh_host_${names[key.type]}_key.pub`] = key.publicKey;
+    }
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(home, "once")]);
+    publicKey = await readFile(join(home, "once.pub"), "utf8");
+    files["/tmp/once"] = await readFile(join(home, "once"), "utf8");
+    server = await ImageContainer.start(files);
+  });
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  it("says that it is ready", (context) => {
+    context.diagnostic(`ready ${server.readyAfter.toFixed(0)} ms after the engine was asked to start it`);
+    assert.equal(server.ready, "ready");
+  });
+
+  it("shows nothing of the engine or of us at first sight", async () => {
+    assert.match(await server.run("ls /.dockerenv"), /No such file/);
+    assert.equal(await server.run("tr '\\0' ' ' </proc/1/cmdline; cat /proc/1/comm"), "/sbin/init systemd");
+    assert.equal(await server.run("tr '\\0' ' ' </proc/1/environ"), "HOME=/ TERM=linux");
+    assert.equal(await server.run("readlink -f /sbin/init"), "/usr/lib/systemd/systemd");
+    assert.match(await server.run("/lib/systemd/systemd --version"), /^systemd 252/);
+    assert.equal(await server.run("find / -xdev -iname '*mitsubako*' -o -xdev -iname '*mmdebstrap*'"), "");
+    assert.equal(
+      await server.run("grep -rilE 'mitsubako|honeypot' /etc /usr/lib/systemd /usr/sbin 2>/dev/null"),
+      "",
+    );
+    assert.equal(
+      await server.run("ls -A /etc/ssh/sshd_config.d /run/sshd"),
+      "/etc/ssh/sshd_config.d:\n\n/run/sshd:",
+    );
+  });
+
+  it("has the disk of a stock Debian: dpkg finds no changed file", async () => {
+    assert.equal(await server.run("dpkg --verify | grep -v '^missing.*/var/lib/apt/lists/partial$'"), "");
+    assert.equal(await server.run("dpkg --audit"), "");
+    assert.match(
+      await server.run("cat /etc/apt/sources.list"),
+      /^deb http:\/\/deb\.debian\.org\/debian\/ bookworm main/,
+    );
+  });
+
+  it("has booted, as far as one can see", async () => {
+    assert.match(await server.run("who -b"), /system boot +20\d\d-|system boot +[A-Z][a-z]{2} /);
+    assert.match(await server.run("cat /etc/machine-id"), /^[0-9a-f]{32}$/);
+    assert.equal(await server.run("stat -c '%a %U:%G' /run/utmp /run/lock"), "664 root:utmp\n1777 root:root");
+    assert.match(await server.run("ps -e -o comm= | sort -u | tr '\\n' ' '"), /cron.*sshd.*systemd/);
+  });
+
+  it("has what a server has, and accounts that nobody can enter", async () => {
+    const programs =
+      "nano vi wget curl sudo crontab less unzip xz bzip2 lsof strace openssl ip ss netstat ping python3 perl git-none";
+    assert.equal(
+      await server.run(`for p in ${programs}; do command -v $p >/dev/null || echo $p; done`),
+      "git-none",
+    );
+    assert.equal(await server.run("awk -F: '$2 !~ /^[!*]/' /etc/shadow"), "");
+    assert.equal(await server.run("getent group sudo | cut -d: -f1"), "sudo");
+    assert.equal(
+      await server.run("locale 2>&1 | grep -ci cannot; . /etc/default/locale; LANG=$LANG locale charmap"),
+      "0\nUTF-8",
+    );
+  });
+
+  it("works by the gateway's settings though they lie nowhere", async () => {
+    await server.run(`printf '%s' '${publicKey.trim()}' >/run/sshd/root.once; chmod 644 /run/sshd/root.once`);
+    assert.equal(
+      await server.run(`${LOG_IN} -i /tmp/once root@localhost 'echo in; echo $USER; echo $LANG'`),
+      "in\nroot\nen_US.UTF-8",
+    );
+    // Six is sshd's own limit, of which each key takes one.
+    const keys = Array.from({ length: 12 }, (_, i) => `-i /tmp/wrong${i}`).join(" ");
+    await server.run(`for i in $(seq 0 11); do ssh-keygen -q -t ed25519 -N '' -f /tmp/wrong$i; done`);
+    assert.equal(
+      await server.run(`${LOG_IN} -o IdentitiesOnly=yes ${keys} -i /tmp/once root@localhost echo in`),
+      "in",
+    );
+    await server.run("rm /run/sshd/root.once /tmp/wrong*");
+    assert.match(
+      await server.run(`${LOG_IN} -i /tmp/once root@localhost echo in`),
+      /Permission denied \(publickey,password\)/,
+    );
+    assert.equal(await server.run("pgrep -a sshd | grep -c -e once -e ' -o' -e ' -f'"), "0");
+  });
+
+  it("answers as the persona that was learned from it", async () => {
+    const persona = await findPersona(new Engine(), { name: "debian-12", hostname: "srv01" });
+    assert.equal(
+      await server.run("echo | nc -w 2 localhost 22 | head -n 1 | tr -d '\\r'"),
+      persona.identification,
+    );
+    // Cowrie's default, which scanners list.
+    assert.notEqual(persona.identification, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3");
+    assert.ok(persona.offer.kex.length >= 7 && persona.offer.mac.length >= 6);
+    const scanned = await server.run(
+      "ssh-keyscan -t rsa,ecdsa,ed25519 localhost 2>/dev/null | cut -d' ' -f2,3 | sort",
+    );
+    const kept = await makeHostKeys(join(home, "keys"), "srv01");
+    const expected = kept.map(({ publicKey: key }) => key.split(" ").slice(0, 2).join(" "));
+    assert.deepEqual(scanned.split("\n"), expected.sort());
+  });
+
+  it("reaps orphans", async () => {
+    await server.run("(sleep 0.2 & sleep 0.3 & exit) & exit");
+    await until(async () => (await server.run("ps -e -o stat=,comm= | grep -c '^Z'")) === "0", "no zombie");
+  });
+
+  it("starts sshd and cron again when they are killed, but not beside one started by hand", async () => {
+    await server.run("kill -9 $(cat /run/sshd.pid); pkill -9 cron");
+    await until(async () => (await server.run("pgrep -c -P 1 sshd; pgrep -c cron")) === "1\n1", "both again");
+    await server.run("kill $(cat /run/sshd.pid); /usr/sbin/sshd");
+    await sleep(500);
+    assert.equal(await server.run("pgrep -c -f '^sshd:.*listener'"), "1");
+    assert.equal(await server.run("ls -A /etc/ssh/sshd_config.d"), "");
+  });
+
+  it("cannot be ended from within", async () => {
+    await server.run("kill -TERM 1; kill -KILL 1; kill -INT 1; kill -HUP 1; kill -USR1 1; kill -RTMIN+3 1");
+    await sleep(300);
+    assert.equal(await server.run("echo alive"), "alive");
+  });
+
+  it("ends at once, in order, when the engine asks", async (context) => {
+    await server.run("setsid sh -c 'trap : TERM HUP; sleep 60' >/dev/null 2>&1 &");
+    const { exitCode, took } = await server.stop();
+    context.diagnostic(`stopped in ${took.toFixed(0)} ms`);
+    assert.equal(exitCode, 0);
+    assert.ok(took < 5000, `took ${took} ms`);
+  });
+});
+
+describe("a container whose sshd cannot start", () => {
+  it("says so instead of waiting", async () => {
+    await using server = await ImageContainer.start({});
+    assert.equal(server.ready, "failed: sshd does not listen");
+    assert.equal((await server.stop()).exitCode, 1);
+  });
+});
