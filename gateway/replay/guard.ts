@@ -43,7 +43,12 @@ export class TerminalGuard {
 
   /** What may be shown of what came so far. The result is the caller's. */
   write(bytes: Uint8Array): Buffer {
-    for (const byte of bytes) this.#byte(byte);
+    for (let at = 0; at < bytes.length;) {
+      const run = this.#state === "ground" && this.#missing === 0 ? plainRun(bytes, at) : 0;
+      if (run > 0) this.#emitAll(bytes.subarray(at, at + run));
+      else this.#byte(bytes[at] ?? 0);
+      at += Math.max(run, 1);
+    }
     return this.#take();
   }
 
@@ -212,13 +217,22 @@ export class TerminalGuard {
   }
 
   #emit(byte: number): void {
-    if (this.#length === this.#out.length) {
-      const larger = Buffer.allocUnsafe(this.#out.length * 2);
-      this.#out.copy(larger, 0, 0, this.#length);
-      this.#out = larger;
-    }
+    this.#room(1);
     this.#out[this.#length] = byte;
     this.#length += 1;
+  }
+
+  #emitAll(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#out.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #room(size: number): void {
+    if (this.#length + size <= this.#out.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#out.length * 2, this.#length + size));
+    this.#out.copy(larger, 0, 0, this.#length);
+    this.#out = larger;
   }
 
   #take(): Buffer {
@@ -226,6 +240,16 @@ export class TerminalGuard {
     this.#length = 0;
     return taken;
   }
+}
+
+/** How many bytes from `start` on are printable ASCII. */
+function plainRun(bytes: Uint8Array, start: number): number {
+  let at = start;
+  for (; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 0x20 || byte > 0x7e) break;
+  }
+  return at - start;
 }
 
 /** Well-formed UTF-8 only (Unicode, table 3-7): no overlong forms, no surrogates, nothing over U+10FFFF. */
