@@ -1,0 +1,73 @@
+import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { Engine, EngineInfo } from "./docker.ts";
+
+/** What this engine on this kernel can enforce. */
+export interface EngineFacts {
+  readonly cpus: number;
+  readonly memoryLimit: boolean;
+  readonly swapLimit: boolean;
+  readonly cpuQuota: boolean;
+  readonly cpuShares: boolean;
+  readonly cpuset: boolean;
+  readonly pidsLimit: boolean;
+  readonly privateCgroupns: boolean;
+  readonly ipv6: boolean;
+  readonly runtimes: readonly string[];
+  readonly storageDriver: string;
+  /** Whole disk under the engine's data root (`/dev/vda`), which byte rates are set on; undefined when there is none to name. */
+  readonly dataDisk: string | undefined;
+  /** Host user and group that the sandbox's root is (userns-remap), 0 without. */
+  readonly remap: { readonly uid: number; readonly gid: number };
+}
+
+/** @throws MitsubakoError `engine-dead` */
+export async function learnEngine(engine: Engine): Promise<EngineFacts> {
+  return factsFrom(await engine.info());
+}
+
+export function factsFrom(info: EngineInfo): EngineFacts {
+  const options = info.SecurityOptions ?? [];
+  return {
+    cpus: info.NCPU,
+    memoryLimit: info.MemoryLimit === true,
+    swapLimit: info.SwapLimit === true,
+    cpuQuota: info.CpuCfsQuota === true && info.CpuCfsPeriod === true,
+    cpuShares: info.CPUShares === true,
+    cpuset: info.CPUSet === true,
+    pidsLimit: info.PidsLimit === true,
+    // `docker info` names it only where it is the default.
+    privateCgroupns: existsSync("/proc/self/ns/cgroup"),
+    ipv6: existsSync("/proc/sys/net/ipv6/conf/all/disable_ipv6"),
+    runtimes: Object.keys(info.Runtimes ?? {}),
+    storageDriver: info.Driver,
+    dataDisk: diskUnder(info.DockerRootDir),
+    remap: options.some((option) => option.startsWith("name=userns"))
+      ? remapOf(info.DockerRootDir)
+      : { uid: 0, gid: 0 },
+  };
+}
+
+/** With userns-remap the engine's data root ends in `/UID.GID`. */
+function remapOf(dataRoot: string): { uid: number; gid: number } {
+  const match = /^(\d+)\.(\d+)$/.exec(basename(dataRoot));
+  return match === null ? { uid: 0, gid: 0 } : { uid: Number(match[1]), gid: Number(match[2]) };
+}
+
+/** Byte rates can be set on whole disks only; file systems without a disk of their own (btrfs, zfs, nfs) have none. */
+function diskUnder(folder: string): string | undefined {
+  let device: number;
+  try {
+    device = statSync(folder).dev;
+  } catch {
+    return undefined;
+  }
+  const major = ((device >> 8) & 0xfff) | (Math.floor(device / 2 ** 32) & ~0xfff);
+  const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+  const node = `/sys/dev/block/${major}:${minor}`;
+  if (!existsSync(node)) return undefined;
+  const target = readlinkSync(node);
+  const disk = existsSync(`${node}/partition`) ? basename(dirname(target)) : basename(target);
+  const path = `/dev/${disk}`;
+  return existsSync(path) && lstatSync(path).isBlockDevice() ? path : undefined;
+}

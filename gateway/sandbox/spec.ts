@@ -1,0 +1,82 @@
+import type { ContainerCreateOptions } from "dockerode";
+import type { SandboxId } from "../model/ids.ts";
+import type { Persona } from "../model/persona.ts";
+import type { Policy } from "../model/policy.ts";
+import type { EngineFacts } from "./engine-facts.ts";
+import { containerName, networkName, sandboxLabels } from "./labels.ts";
+import { fitLimits } from "./limits.ts";
+
+export interface SpecInput {
+  readonly slot: number;
+  readonly id: SandboxId;
+  readonly sandbox: Policy["sandbox"];
+  readonly persona: Pick<Persona, "image" | "hostname">;
+  readonly facts: EngineFacts;
+  /** On the slot's network. */
+  readonly address: string;
+  /** The bridge's own address. */
+  readonly gateway: string;
+}
+
+/**
+ * The least that password logins, ptys, sftp, su, sudo and passwd of a real sshd need: without AUDIT_WRITE every pty
+ * dies, without CHOWN one that is not root's (tried).
+ */
+const USER_CAPABILITIES = ["SETUID", "SETGID", "SYS_CHROOT", "CHOWN", "AUDIT_WRITE"];
+/** What a root who looks around expects on top. Never NET_RAW, MKNOD, SETPCAP. */
+const ROOT_CAPABILITIES = [...USER_CAPABILITIES, "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP"];
+
+const MOST_SHM = 64 * 2 ** 20;
+
+/**
+ * The container of one sandbox, as the engine is asked for it. Pure. `no-new-privileges` is not set: su, sudo and
+ * passwd would break. Nothing of the host is mounted.
+ */
+export function containerSpec(input: SpecInput): ContainerCreateOptions {
+  const { slot, id, sandbox, persona, facts, address, gateway } = input;
+  const network = networkName(slot);
+  const mac = macAddress(id);
+  const { limits } = fitLimits(sandbox, facts);
+  return {
+    name: containerName(slot, id),
+    Image: persona.image,
+    Hostname: persona.hostname,
+    Labels: sandboxLabels(slot, id),
+    StopSignal: "SIGKILL",
+    MacAddress: mac,
+    NetworkingConfig: {
+      // Newer engines want the MAC address here, older ones above.
+      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address }, MacAddress: mac } },
+    },
+    HostConfig: {
+      NetworkMode: network,
+      // Never the host's resolvers: the engine would ask them on the sandbox's behalf, past the firewall.
+      Dns: [gateway],
+      DnsOptions: [],
+      DnsSearch: [],
+      CapDrop: ["ALL"],
+      CapAdd: sandbox.capabilities === "root" ? ROOT_CAPABILITIES : USER_CAPABILITIES,
+      Privileged: false,
+      Init: false,
+      IpcMode: "private",
+      ...(facts.privateCgroupns ? { CgroupnsMode: "private" } : {}),
+      RestartPolicy: { Name: "no" },
+      // A sandbox's own output would fill the host's disk.
+      LogConfig: { Type: "none", Config: {} },
+      ...(facts.ipv6 ? { Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1" } } : {}),
+      ShmSize: Math.min(MOST_SHM, Math.floor(sandbox.memory / 2)),
+      Ulimits: [
+        { Name: "nofile", Soft: sandbox.nofile, Hard: sandbox.nofile },
+        ...(sandbox.nproc === undefined ? [] : [{ Name: "nproc", Soft: sandbox.nproc, Hard: sandbox.nproc }]),
+        // A dump of memory would only cost disk.
+        { Name: "core", Soft: 0, Hard: 0 },
+      ],
+      ...limits,
+    },
+  };
+}
+
+/** QEMU's vendor, which most virtual servers have; 02:42 would say Docker. */
+function macAddress(id: SandboxId): string {
+  return `52:54:00:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}`;
+}
