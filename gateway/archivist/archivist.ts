@@ -6,7 +6,6 @@ import { StdoutSink } from "../events/sink-stdout.ts";
 import { lastWritten } from "../events/written.ts";
 import { IndexStore } from "../index/store.ts";
 import type { EventsPolicy, FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
-import { escapeText } from "../model/bytes.ts";
 import type { SessionId } from "../model/ids.ts";
 import { findBacklog } from "./catch-up.ts";
 import { EventWriter } from "./event-writer.ts";
@@ -58,7 +57,7 @@ export class Archivist {
   ) {
     this.#say = say;
     const problem = (message: string) => {
-      say({ kind: "problem", message: escapeText(message) });
+      say({ kind: "problem", message });
     };
     this.#file = new FileSink(join(dataFolder, "events"), events, problem);
     const printing: { sink: EventSink | undefined } = {
@@ -136,7 +135,7 @@ export class Archivist {
   #enqueue(session: SessionId, work: () => Promise<void>): void {
     this.#queue = this.#queue.then(work).catch((error: unknown) => {
       this.#work.problem(
-        `Session ${session} is set aside: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        `Session ${session} is set aside: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
   }

@@ -102,8 +102,8 @@ CREATE TABLE capture_sessions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE files (
-  id INTEGER PRIMARY KEY,
   capture TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
   kind TEXT NOT NULL,
   path TEXT NOT NULL,
   type TEXT NOT NULL,
@@ -114,9 +114,9 @@ CREATE TABLE files (
   modified_at TEXT,
   link_target TEXT,
   sha256 TEXT,
-  left_out TEXT
-) STRICT;
-CREATE INDEX files_capture ON files (capture);
+  left_out TEXT,
+  PRIMARY KEY (capture, ordinal)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX files_sha256 ON files (sha256);
 `;
 

@@ -4,7 +4,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Evidence } from "../evidence/extract.ts";
 import type { Summary } from "../evidence/summary.ts";
 import type { Capture } from "../model/capture.ts";
-import { microsAt, parseMicros } from "../model/timestamps.ts";
+import { parseMicros } from "../model/timestamps.ts";
+import { rowOf } from "./rows.ts";
 import { prepareSchema } from "./schema.ts";
 
 export const INDEX_FILE = "index.sqlite";
@@ -143,11 +144,12 @@ export class IndexStore implements Disposable {
       );
       for (const one of new Set([session, ...capture.sessions]))
         this.#run("INSERT INTO capture_sessions (capture, session) VALUES (?,?)", [session, one]);
-      for (const change of capture.changes)
+      for (const [ordinal, change] of capture.changes.entries())
         this.#run(
-          "INSERT INTO files (capture, kind, path, type, size, mode, uid, gid, modified_at, link_target, sha256, left_out) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+          "INSERT INTO files (capture, ordinal, kind, path, type, size, mode, uid, gid, modified_at, link_target, sha256, left_out) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
           [
             session,
+            ordinal,
             change.kind,
             change.path,
             change.type,
@@ -173,43 +175,43 @@ export class IndexStore implements Disposable {
   }
 
   #putSession(recording: string, state: SessionState, summary: Summary): string | undefined {
-    const { opened, sandbox } = summary;
-    if (opened === undefined) return undefined;
+    const session = rowOf(recording, state, summary);
+    if (session === undefined) return undefined;
     const row: Record<string, Value> = {
-      id: opened.session,
+      id: session.id,
       state,
       recording,
-      started_us: microsAt(opened.startedAt, 0n) || 0,
-      duration_us: summary.duration / 1000n,
-      source_address: opened.source.address,
-      source_port: opened.source.port,
-      listener_address: opened.listener.address,
-      listener_port: opened.listener.port,
-      sensor: opened.sensor,
-      persona: opened.persona,
-      client_version: summary.clientVersion,
-      hassh: summary.hassh,
-      user: summary.user,
-      password: summary.password,
-      method: summary.method,
-      logged_in: Number(summary.loggedIn),
-      end_reason: summary.endReason,
-      sandbox: sandbox?.sandbox,
-      sandbox_state: sandbox?.state,
-      attempts: summary.attempts,
-      channels: summary.channels,
-      commands: summary.commands,
-      transfers: summary.transfers,
-      forwards: summary.forwards,
-      received: summary.received,
-      sent: summary.sent,
+      started_us: session.started,
+      duration_us: session.duration,
+      source_address: session.sourceAddress,
+      source_port: session.sourcePort,
+      listener_address: session.listenerAddress,
+      listener_port: session.listenerPort,
+      sensor: session.sensor,
+      persona: session.persona,
+      client_version: session.clientVersion,
+      hassh: session.hassh,
+      user: session.user,
+      password: session.password,
+      method: session.method,
+      logged_in: Number(session.loggedIn),
+      end_reason: session.endReason,
+      sandbox: session.sandbox,
+      sandbox_state: session.sandboxState,
+      attempts: session.attempts,
+      channels: session.channels,
+      commands: session.commands,
+      transfers: session.transfers,
+      forwards: session.forwards,
+      received: session.received,
+      sent: session.sent,
     };
     const names = Object.keys(row);
     this.#run(
       `INSERT OR REPLACE INTO sessions (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
       Object.values(row),
     );
-    return opened.session;
+    return session.id;
   }
 
   #transaction(work: () => void): void {

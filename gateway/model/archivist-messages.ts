@@ -44,5 +44,5 @@ export type FromArchivist =
   /** Its events are written and its rows are in the index. */
   | { readonly kind: "archived"; readonly session: SessionId }
   | { readonly kind: "drained" }
-  /** For the log; attacker text in it is escaped. */
+  /** For the log. It may hold what strangers sent: the warden escapes it. */
   | { readonly kind: "problem"; readonly message: string };

@@ -1,0 +1,55 @@
+import { chownSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readEvidence } from "../evidence/read.ts";
+import { readCapture } from "./captures.ts";
+import { recordings } from "./find-recording.ts";
+import { INDEX_FILE, IndexStore, removeIndex } from "./store.ts";
+
+export interface Rebuilt {
+  readonly sessions: number;
+  readonly captures: number;
+  /** Recordings or captures that could not be read, with why. */
+  readonly problems: readonly string[];
+}
+
+const NEW = "index-new.sqlite";
+
+/**
+ * Makes the index anew from recordings and captures, as the archivist would have it, and puts it in the place of the old one.
+ * No gateway may be working on the data folder. Sessions still in `live/` are left to its next start.
+ *
+ * @param progress called after each recording with how many were read.
+ */
+export async function rebuildIndex(
+  dataFolder: string,
+  progress: (sessions: number) => void = () => undefined,
+): Promise<Rebuilt> {
+  removeIndex(dataFolder, NEW);
+  const problems: string[] = [];
+  let sessions = 0;
+  let captures = 0;
+  {
+    using index = IndexStore.open(dataFolder, NEW);
+    for (const { session, path, live } of recordings(dataFolder)) {
+      if (live) continue;
+      try {
+        const { state, evidence } = await readEvidence(join(dataFolder, path));
+        index.putFinished(path, state, evidence);
+        progress(++sessions);
+        const capture = await readCapture(dataFolder, dirname(path));
+        if (capture === undefined) continue;
+        index.putCapture(session, capture);
+        captures++;
+      } catch (error) {
+        problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+  removeIndex(dataFolder);
+  renameSync(join(dataFolder, NEW), join(dataFolder, INDEX_FILE));
+  // Root may have made it; it belongs to whom the recordings belong.
+  const owner = statSync(join(dataFolder, "recordings"), { throwIfNoEntry: false });
+  if (owner !== undefined && process.getuid?.() === 0)
+    chownSync(join(dataFolder, INDEX_FILE), owner.uid, owner.gid);
+  return { sessions, captures, problems };
+}

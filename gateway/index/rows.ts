@@ -1,0 +1,80 @@
+import type { ByteString } from "../model/bytes.ts";
+import type { Change } from "../model/capture.ts";
+import type { Summary } from "../evidence/summary.ts";
+import { microsAt } from "../model/timestamps.ts";
+import type { SessionState } from "./store.ts";
+
+/** A session as lists show it. Strangers' strings are ByteStrings. */
+export interface SessionRow {
+  readonly id: string;
+  readonly state: SessionState;
+  /** Relative to the data folder. */
+  readonly recording: string;
+  /** Microseconds since 1970. */
+  readonly started: number;
+  /** Microseconds. */
+  readonly duration: number;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly listenerAddress: string;
+  readonly listenerPort: number;
+  readonly sensor: string;
+  readonly persona: string;
+  readonly clientVersion: ByteString | undefined;
+  readonly hassh: string | undefined;
+  readonly user: ByteString | undefined;
+  readonly password: ByteString | undefined;
+  readonly method: string | undefined;
+  readonly loggedIn: boolean;
+  readonly endReason: string | undefined;
+  readonly sandbox: string | undefined;
+  readonly sandboxState: string | undefined;
+  readonly attempts: number;
+  readonly channels: number;
+  readonly commands: number;
+  readonly transfers: number;
+  readonly forwards: number;
+  readonly received: number;
+  readonly sent: number;
+  /** Files (no folders) that had changed in its sandbox when that was captured; 0 before. */
+  readonly files: number;
+}
+
+/** One change of a capture, with where it comes from. */
+export interface FileRow extends Change {
+  /** Names it for ever: the capture's session, a dot, and its place in the capture. */
+  readonly id: string;
+  readonly session: string;
+  readonly sandbox: string;
+  readonly source: string;
+  /** Microseconds since 1970. */
+  readonly takenAt: number;
+}
+
+/** Undefined when the recording does not even say when and from where. */
+export function rowOf(
+  recording: string,
+  state: SessionState,
+  summary: Summary,
+  files = 0,
+): SessionRow | undefined {
+  const { opened, sandbox, duration, ...rest } = summary;
+  if (opened === undefined) return undefined;
+  return {
+    ...rest,
+    id: opened.session,
+    state,
+    recording,
+    started: microsAt(opened.startedAt, 0n) || 0,
+    duration: Number(duration / 1000n),
+    sourceAddress: opened.source.address,
+    sourcePort: opened.source.port,
+    listenerAddress: opened.listener.address,
+    listenerPort: opened.listener.port,
+    sensor: opened.sensor,
+    persona: opened.persona,
+    sandbox: sandbox?.sandbox,
+    sandboxState: sandbox?.state,
+    files,
+  };
+}
