@@ -1,18 +1,27 @@
 #!/usr/bin/env node
 /** argv → subcommand. Each command's code is loaded only when it is called. */
+import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
+import { givenPath, PROJECT_ROOT } from "./commands/paths.ts";
+import { escapeText } from "./model/bytes.ts";
 import { ERROR_CODES, MitsubakoError } from "./model/errors.ts";
 
 const program = new Command("mitsubako")
-  .description("A high-interaction SSH honeypot: strangers land in a real Linux of their own, and every byte is kept.")
+  .description(
+    "A high-interaction SSH honeypot: strangers land in a real Linux of their own, and every byte is kept.",
+  )
   .version("0.1.0")
   .exitOverride()
   .showHelpAfterError("(mitsubako --help tells what can be called)");
 
 const data = () =>
-  new Option("--data <folder>", "the data folder").env("MITSUBAKO_DATA").default("data");
+  new Option("--data <folder>", "the data folder")
+    .env("MITSUBAKO_DATA")
+    .default(join(PROJECT_ROOT, "data"), "data");
 const policy = () =>
-  new Option("--policy <file>", "the policy file").env("MITSUBAKO_POLICY").default("policies/default.yaml");
+  new Option("--policy <file>", "the policy file")
+    .env("MITSUBAKO_POLICY")
+    .default(join(PROJECT_ROOT, "policies/default.yaml"), "policies/default.yaml");
 const json = () => new Option("--json", "print JSON, for programs");
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
 
@@ -22,7 +31,10 @@ program
   .addOption(policy())
   .addOption(data())
   .addOption(
-    new Option("--listen <address:port>", "listen here instead of where the policy says; can be repeated (MITSUBAKO_LISTEN: separated by commas)").argParser(collect),
+    new Option(
+      "--listen <address:port>",
+      "listen here instead of where the policy says; can be repeated (MITSUBAKO_LISTEN: separated by commas)",
+    ).argParser(collect),
   )
   .addOption(json())
   .action(async (options: { policy: string; data: string; listen?: string[]; json?: true }) => {
@@ -60,6 +72,87 @@ policies
   });
 
 program
+  .command("sessions")
+  .description("list who came, the latest first")
+  .addOption(data())
+  .option("--since <time>", "only since then: 2h, 3d, or a date")
+  .option("--user <name>", "only who tried this user name")
+  .option("--source <address>", "only from this address or range")
+  .option("--command <text>", "only who ran something that contains this")
+  .option("--limit <n>", "at most so many", "50")
+  .addOption(json())
+  .action(async (options: { data: string }) => {
+    const { sessionsCommand } = await import("./commands/sessions.ts");
+    process.exitCode = await sessionsCommand({ ...options, data: givenPath(options.data) });
+  });
+
+program
+  .command("show")
+  .description("tell one session as a short story")
+  .argument("<session>", "its id, or the beginning of one")
+  .addOption(data())
+  .addOption(json())
+  .action(async (session: string, options: { data: string }) => {
+    const { showCommand } = await import("./commands/show.ts");
+    process.exitCode = await showCommand(session, { ...options, data: givenPath(options.data) });
+  });
+
+program
+  .command("play")
+  .description("play a session's terminal as it was")
+  .argument("<session>", "its id, the beginning of one, or a recording's path")
+  .addOption(data())
+  .option("--speed <n>", "times as fast", Number)
+  .option("--idle-limit <seconds>", "make no pause longer than this", Number)
+  .option("--channel <n>", "play this channel", Number)
+  .option("--raw", "the channel's output to the byte, at once (not to a terminal)")
+  .option("--resize", "ask this terminal to take the recorded sizes")
+  .action(async (session: string, { data: folder, ...options }: { data: string }) => {
+    const { playCommand } = await import("./replay/play.ts");
+    const { stdin, stdout, stderr } = process;
+    process.exitCode = await playCommand(
+      { session, ...options },
+      { stdin, stdout, stderr },
+      await finder(folder),
+    );
+  });
+
+program
+  .command("verify")
+  .description("say whether recordings are what was written")
+  .argument("<session...>", "ids, beginnings of ids, or recordings' paths")
+  .addOption(data())
+  .addOption(json())
+  .action(async (sessions: string[], { data: folder, ...options }: { data: string; json?: true }) => {
+    const { verifyCommand } = await import("./replay/verify-command.ts");
+    process.exitCode = await verifyCommand({ sessions, ...options }, process, await finder(folder));
+  });
+
+const files = program
+  .command("files")
+  .description("list what changed in sandboxes, and the files that were kept")
+  .addOption(data())
+  .option("--session <id>", "only of the sandbox that this session was in")
+  .option("--source <address>", "only of this source")
+  .option("--sandbox <id>", "only of this sandbox")
+  .option("--since <time>", "only since then: 2h, 3d, or a date")
+  .addOption(json())
+  .action(async (options: { data: string }) => {
+    const { filesCommand } = await import("./commands/files.ts");
+    process.exitCode = await filesCommand({ ...options, data: givenPath(options.data) });
+  });
+files
+  .command("get")
+  .description("copy a kept file out; it may be malware")
+  .argument("<sha256>", "its hash, or the beginning of one")
+  .addOption(data())
+  .option("-o, --output <file>", "where to; - for standard output")
+  .action(async (what: string, options: { data: string; output?: string }) => {
+    const { filesGetCommand } = await import("./commands/files.ts");
+    process.exitCode = await filesGetCommand(what, { ...options, data: givenPath(options.data) });
+  });
+
+program
   .command("reap")
   .description("remove what gateways that died have left: containers, networks, rules, mounts")
   .option("--dry-run", "only tell what would be removed")
@@ -82,6 +175,25 @@ image
   });
 
 await run();
+
+/** Finds a session's recording by its id or the beginning of one. */
+async function finder(folder: string): Promise<(session: string) => Promise<string>> {
+  const { findRecordings } = await import("./index/find-recording.ts");
+  const dataFolder = givenPath(folder);
+  return (session) => {
+    const [found, ...others] = findRecordings(dataFolder, session);
+    if (found && others.length === 0) return Promise.resolve(join(dataFolder, found.path));
+    return Promise.reject(
+      new MitsubakoError(
+        "not-found",
+        found
+          ? `Several sessions begin with ${escapeText(session)}.`
+          : `There is no session ${escapeText(session)} in ${dataFolder}.`,
+        { remedy: "`mitsubako sessions` lists them." },
+      ),
+    );
+  };
+}
 
 async function run(): Promise<void> {
   try {

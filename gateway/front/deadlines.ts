@@ -29,9 +29,12 @@ export class Deadlines implements Disposable {
 
   /** `lastActivity` gives milliseconds of `performance.now()`. */
   watchIdle(lastActivity: () => number): void {
-    this.#look = setInterval(() => {
-      if (performance.now() - lastActivity() >= this.#idle) this.#ending.end("idle-deadline");
-    }, Math.max(50, Math.min(this.#idle / IDLE_LOOKS, 15_000)));
+    this.#look = setInterval(
+      () => {
+        if (performance.now() - lastActivity() >= this.#idle) this.#ending.end("idle-deadline");
+      },
+      Math.max(50, Math.min(this.#idle / IDLE_LOOKS, 15_000)),
+    );
   }
 
   [Symbol.dispose](): void {

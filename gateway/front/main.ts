@@ -6,7 +6,7 @@ import type { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import type { Ending } from "./ending.ts";
-import { prepareFront, runSession, type Front } from "./session.ts";
+import { runSession, type Front } from "./session.ts";
 import { WardenLink } from "./warden-link.ts";
 
 const live = new Map<SessionId, Ending>();
@@ -41,7 +41,7 @@ process.on("SIGTERM", () => undefined);
 
 function configure(configuration: FrontConfiguration): void {
   const first = front === undefined;
-  front = prepareFront(configuration, warden, live, front);
+  front = { configuration, warden, live };
   if (first) warden.tell({ kind: "ready" });
 }
 
@@ -80,5 +80,5 @@ function drain(within: number): void {
 
 function leaveWhenDrained(): void {
   // The messages sent before must have left before the channel closes.
-  if (draining && live.size === 0) setImmediate(() => process.disconnect());
+  if (draining && live.size === 0) setImmediate(() => process.disconnect?.());
 }

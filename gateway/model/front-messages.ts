@@ -23,6 +23,7 @@ export type Admission =
 export interface JudgeRequest {
   readonly kind: "judge";
   readonly session: SessionId;
+  readonly method: "password" | "keyboard-interactive";
   readonly user: Uint8Array;
   readonly password: Uint8Array;
 }

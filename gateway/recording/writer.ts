@@ -44,7 +44,8 @@ export function createRecording(options: RecordingOptions): Recording {
   const path = join(options.folder, `${options.session}.mbr`);
   let fd: number;
   try {
-    fd = openSync(path, NEW_FILE, 0o640);
+    // Readable by others, because its reader is another user; the folder lets nobody else in.
+    fd = openSync(path, NEW_FILE, 0o644);
   } catch (error) {
     throw failure(path, error);
   }

@@ -37,21 +37,34 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
     const path = await realpath(folder);
     const { bavail, bsize } = await statfs(path);
     if (bavail * bsize < LEAST_FREE_BYTES)
-      throw new MitsubakoError("disk-full", `The disk of the data folder ${path} has less than 64 MiB free.`, {
-        remedy: "Free some room there or choose another folder with --data.",
-      });
+      throw new MitsubakoError(
+        "disk-full",
+        `The disk of the data folder ${path} has less than 64 MiB free.`,
+        {
+          remedy: "Free some room there or choose another folder with --data.",
+        },
+      );
     const lock = await takeFolder(path);
     return {
       path,
       identity: await readIdentity(path),
-      [Symbol.asyncDispose]: () => new Promise((resolve) => lock.close(() => { resolve(); })),
+      [Symbol.asyncDispose]: () =>
+        new Promise((resolve) =>
+          lock.close(() => {
+            resolve();
+          }),
+        ),
     };
   } catch (cause) {
     if (cause instanceof MitsubakoError) throw cause;
-    throw new MitsubakoError("data-unusable", `The data folder ${folder} cannot be used (${(cause as Error).message}).`, {
-      remedy: "Make it a folder that root may write to, or choose another with --data.",
-      cause,
-    });
+    throw new MitsubakoError(
+      "data-unusable",
+      `The data folder ${folder} cannot be used (${(cause as Error).message}).`,
+      {
+        remedy: "Make it a folder that root may write to, or choose another with --data.",
+        cause,
+      },
+    );
   }
 }
 

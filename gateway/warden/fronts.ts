@@ -108,7 +108,10 @@ export class Fronts {
         this.#children.delete(index);
         this.#options.gone(index);
         if (this.#draining) return;
-        this.#options.log.error({ front: index, code, signal }, "a front died; its sessions are over, starting it again");
+        this.#options.log.error(
+          { front: index, code, signal },
+          "a front died; its sessions are over, starting it again",
+        );
         this.#restart(index, Date.now() - startedAt < RESTART_PAUSE ? RESTART_PAUSE : 0);
       });
     });
@@ -142,7 +145,10 @@ export class Fronts {
     try {
       message = { type: "reply", id, reply: await this.#options.answer(front, request) };
     } catch (error) {
-      this.#options.log.error({ err: error, front, request: request.kind }, "a front's question could not be answered");
+      this.#options.log.error(
+        { err: error, front, request: request.kind },
+        "a front's question could not be answered",
+      );
       message = { type: "failed", id, message: "the warden could not answer" };
     }
     if (child.connected) child.send(message, () => undefined);

@@ -34,11 +34,17 @@ export async function handOver(
     if (!stat.isFile() || stat.nlink !== 1) throw new Error("not a plain file with one name");
     await file.chown(archivist.uid, archivist.gid);
     await file.chmod(0o600);
+    // Its front could not: Node's permission model forbids it to sync.
+    await file.datasync();
     return folder;
   } catch (cause) {
-    throw new MitsubakoError("recording-failed", `The recording of session ${session} could not be taken over.`, {
-      cause,
-    });
+    throw new MitsubakoError(
+      "recording-failed",
+      `The recording of session ${session} could not be taken over.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -55,9 +55,13 @@ function refusal(cause: NodeJS.ErrnoException, endpoint: Endpoint): Error {
         cause,
       });
     default:
-      return new MitsubakoError("bad-listen-address", `${shown} is not an address of this machine that can be listened on (${cause.code ?? cause.message}).`, {
-        remedy: "Give --listen an address that `ip address` shows, or 0.0.0.0 for all.",
-        cause,
-      });
+      return new MitsubakoError(
+        "bad-listen-address",
+        `${shown} is not an address of this machine that can be listened on (${cause.code ?? cause.message}).`,
+        {
+          remedy: "Give --listen an address that `ip address` shows, or 0.0.0.0 for all.",
+          cause,
+        },
+      );
   }
 }

@@ -28,6 +28,7 @@ const request = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("judge"),
     session,
+    method: z.enum(["password", "keyboard-interactive"]),
     user: bytes(LONGEST_SECRET),
     password: bytes(LONGEST_SECRET),
   }),
@@ -37,7 +38,10 @@ const request = z.discriminatedUnion("kind", [
     session,
     user: bytes(LONGEST_SECRET),
     // One line of printable ASCII: it becomes a line of a file that a sandbox's sshd reads.
-    line: z.string().max(8192).regex(/^[\x20-\x7e]+$/),
+    line: z
+      .string()
+      .max(8192)
+      .regex(/^[\x20-\x7e]+$/),
   }),
 ]) satisfies z.ZodType<FrontRequest>;
 

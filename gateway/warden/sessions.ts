@@ -1,33 +1,87 @@
+import type { Path } from "../firewall/source-address.ts";
 import type { Endpoint } from "../model/endpoint.ts";
-import type { EndReason } from "../model/end-reason.ts";
-import type { SessionId } from "../model/ids.ts";
 import type { WayToSandbox } from "../model/front-messages.ts";
+import type { SessionId } from "../model/ids.ts";
+import type { Lease } from "../sandbox/lease.ts";
 import type { Place } from "./gate.ts";
 
 /** What the warden holds for one session, from admission to the hand-over of its recording. */
-export interface LiveSession {
+export class LiveSession {
   readonly id: SessionId;
   readonly front: number;
   readonly source: Endpoint;
-  readonly startedAt: Date;
-  readonly place: Place;
-  /** Given back in reverse order when the session ends: one-time key, way, lease. */
-  readonly held: AsyncDisposableStack;
-  /** Aborted when the session ends, so that nothing that arrives late is kept. */
-  readonly over: AbortController;
-  /** The way this session was given; it keeps it for all its attempts. */
-  way?: WayToSandbox;
-  /** Takes the one-time key out of the sandbox again. */
-  withdrawKey?: () => Promise<void>;
+  readonly startedAt = new Date();
+  readonly #place: Place;
+  readonly #over = new AbortController();
+  lease: Lease | undefined;
+  path: Path | undefined;
+  /** The one-time key that lies in the sandbox for a login by key. */
+  grant: AsyncDisposable | undefined;
+  /** What the front was told of the way; all of the session's attempts go it. */
+  way: WayToSandbox | undefined;
+
+  constructor(id: SessionId, front: number, source: Endpoint, place: Place) {
+    this.id = id;
+    this.front = front;
+    this.source = source;
+    this.#place = place;
+  }
+
+  /** Aborted when the session is over, so that nothing that arrives late is kept. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Throws, and gives the lease back, when the session ended while it was waited for. */
+  async keepLease(lease: Lease): Promise<Lease> {
+    if (this.over.aborted) {
+      await lease[Symbol.asyncDispose]();
+      this.over.throwIfAborted();
+    }
+    this.lease = lease;
+    return lease;
+  }
+
+  /** As `keepLease`. */
+  async keepPath(path: Path): Promise<void> {
+    if (this.over.aborted) {
+      await path[Symbol.asyncDispose]();
+      this.over.throwIfAborted();
+    }
+    this.path = path;
+  }
+
+  loggedIn(): void {
+    this.#place.loggedIn();
+    void this.withdrawKey();
+  }
+
+  async withdrawKey(): Promise<void> {
+    const grant = this.grant;
+    this.grant = undefined;
+    await grant?.[Symbol.asyncDispose]();
+  }
+
+  /** The sandbox and the way to it; the session itself may go on and be given others. */
+  async giveBackSandbox(): Promise<void> {
+    const { lease, path } = this;
+    this.lease = this.path = this.way = undefined;
+    await this.withdrawKey();
+    await path?.[Symbol.asyncDispose]();
+    await lease?.[Symbol.asyncDispose]();
+  }
+
+  /** All of it. */
+  async giveBack(): Promise<void> {
+    this.#over.abort();
+    this.#place[Symbol.dispose]();
+    await this.giveBackSandbox();
+  }
 }
 
 /** The table of live sessions. A front may only speak of its own. */
 export class LiveSessions {
   readonly #sessions = new Map<SessionId, LiveSession>();
-
-  get size(): number {
-    return this.#sessions.size;
-  }
 
   add(session: LiveSession): void {
     this.#sessions.set(session.id, session);
@@ -43,17 +97,16 @@ export class LiveSessions {
     return this.#sessions.get(id);
   }
 
+  all(): LiveSession[] {
+    return [...this.#sessions.values()];
+  }
+
   ofFront(front: number): LiveSession[] {
-    return [...this.#sessions.values()].filter((session) => session.front === front);
+    return this.all().filter((session) => session.front === front);
   }
 
-  remove(id: SessionId): void {
-    this.#sessions.delete(id);
+  /** Whether it was there. */
+  remove(id: SessionId): boolean {
+    return this.#sessions.delete(id);
   }
-}
-
-export interface SessionOver {
-  readonly session: LiveSession;
-  /** Absent when the front died and could not say. */
-  readonly reason?: EndReason;
 }

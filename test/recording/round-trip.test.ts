@@ -37,7 +37,7 @@ test("what was written is read, in order and to the byte", async (t) => {
     ],
   );
   assert.deepEqual(stream.tail, { cut: false, at: statSync(path).size });
-  assert.equal(statSync(path).mode & 0o777, 0o640);
+  assert.equal(statSync(path).mode & 0o777, 0o644);
 });
 
 test("a reading may start at any entry", async (t) => {

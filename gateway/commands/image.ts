@@ -1,0 +1,22 @@
+import { Engine } from "../sandbox/docker.ts";
+import { buildImage } from "../sandbox/image/build.ts";
+import { progressOn } from "./progress.ts";
+
+export async function imageBuildCommand(
+  persona: string,
+  options: { force?: true; json?: true },
+): Promise<number> {
+  const { built } = await buildImage(new Engine(), {
+    persona,
+    again: options.force === true,
+    progress: progressOn(process.stderr),
+  });
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ persona, built })}\n`
+      : built
+        ? `The sandbox image ${persona} is built.\n`
+        : `The sandbox image ${persona} is there already, made from the same inputs; --force builds it again.\n`,
+  );
+  return 0;
+}

@@ -1,0 +1,211 @@
+import type { Socket } from "node:net";
+import { toByteString } from "../model/bytes.ts";
+import type { EndReason } from "../model/end-reason.ts";
+import type { SessionEnded } from "../model/entries.ts";
+import { unmapped, type Endpoint } from "../model/endpoint.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type { FrontConfiguration } from "../model/front-messages.ts";
+import type { SessionId } from "../model/ids.ts";
+import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
+import { TransportFailed } from "../ssh/transport/failures.ts";
+import { serveTransport } from "../ssh/transport/serve.ts";
+import type { Transport, TransportEnd } from "../ssh/transport/transport.ts";
+import type { NoLoginCause } from "../ssh/userauth/attempt.ts";
+import { serveUserauth } from "../ssh/userauth/serve.ts";
+import { Authenticator } from "./authenticator.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Ending } from "./ending.ts";
+import { openSessionRecording, type SessionRecording } from "./session-recording.ts";
+import { UpstreamLeg } from "./upstream-leg.ts";
+import type { WardenLink } from "./warden-link.ts";
+
+/** What all sessions of a front share. */
+export interface Front {
+  readonly configuration: FrontConfiguration;
+  readonly warden: WardenLink;
+  readonly live: Map<SessionId, Ending>;
+}
+
+/**
+ * One session's whole life, from accept to teardown.
+ *
+ * The warden admits the connection and names the session; its recording is open before a byte is said; the transport is
+ * served; each attempt is recorded, judged, and answered; then payloads are relayed between the attacker and the sandbox's
+ * sshd, each written down before it is passed on. Whatever ends first is the session's end reason.
+ */
+export async function runSession(socket: Socket, front: Front): Promise<void> {
+  const ends = endpointsOf(socket);
+  if (!ends) return void socket.destroy(); // gone before we looked
+  const admission = await front.warden.ask({ kind: "admit", ...ends });
+  if (!admission.admitted) return turnAway(socket);
+
+  const { session } = admission;
+  const ending = new Ending();
+  front.live.set(session, ending);
+  try {
+    const recording = openSessionRecording(front.configuration, { session, ...ends }, ending);
+    try {
+      await livesThrough(socket, session, recording, ending, front);
+    } catch (error) {
+      ending.end(...reasonFor(error));
+    } finally {
+      socket.destroy();
+      await recording.end(ending.fact);
+    }
+  } catch (error) {
+    ending.end(...reasonFor(error)); // the recording itself could not be opened or closed
+    socket.destroy();
+  } finally {
+    front.live.delete(session);
+    front.warden.tell({ kind: "ended", session, reason: ending.fact.reason });
+  }
+}
+
+async function livesThrough(
+  socket: Socket,
+  session: SessionId,
+  recording: SessionRecording,
+  ending: Ending,
+  { configuration, warden }: Front,
+): Promise<void> {
+  using deadlines = new Deadlines(configuration.deadlines, ending);
+  const { persona, hostKeys } = configuration;
+
+  const downstream = await serveTransport(socket, {
+    identification: persona.identification,
+    hostKeys,
+    offer: persona.offer,
+    signatureAlgorithms: persona.signatureAlgorithms,
+    signal: ending.signal,
+    observer: recording,
+  });
+
+  using leg = new UpstreamLeg(hostKeys, identificationFor(downstream), ending.signal);
+  const authenticator = new Authenticator(session, warden, recording, leg, ending);
+  const result = await serveUserauth(downstream, {
+    methods: persona.methods,
+    maxTries: configuration.maxTries,
+    signatureAlgorithms: persona.signatureAlgorithms,
+    hostKeys,
+    ...(persona.banner === undefined ? {} : { banner: persona.banner }),
+    signal: ending.signal,
+    decide: (attempt) => authenticator.decide(attempt),
+  });
+  if (result.kind === "no-login") {
+    endWithoutLogin(result.cause, ending);
+    await downstream.closed; // what it was told last must reach it
+    return;
+  }
+
+  deadlines.loggedIn();
+  const upstream = authenticator.upstream;
+  if (!upstream) throw new Error("a login was accepted without a leg to a sandbox");
+  const relay = startRelay({
+    downstream,
+    upstream,
+    tap: recording.tap(),
+    hostKeys,
+    onLocalReply: (request) => {
+      recording.fact({ kind: "local-reply", request });
+    },
+    onEnd: (end) => {
+      endOfRelay(end, ending);
+    },
+  });
+  deadlines.watchIdle(() => relay.activity);
+  ending.signal.addEventListener("abort", () => {
+    relay.close();
+  });
+  if (ending.over) relay.close();
+  await relay.ended;
+}
+
+/** OpenSSH's words and behaviour when MaxStartups is exceeded (sshd.c, drop_connection). */
+function turnAway(socket: Socket): void {
+  socket.end("Exceeded MaxStartups\r\n");
+  setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+function endpointsOf(socket: Socket): { source: Endpoint; listener: Endpoint } | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) return undefined;
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  return {
+    source: { address: unmapped(remoteAddress), port: remotePort },
+    listener: { address: unmapped(localAddress), port: localPort },
+  };
+}
+
+/** What the sandbox's sshd is told: the attacker's own line, so that it treats old clients as it would without us. */
+function identificationFor(downstream: Transport): string {
+  const line = downstream.peerIdentification.toString("latin1");
+  return /^SSH-2\.0-[\x20-\x7e]{1,200}$/.test(line) ? line : "SSH-2.0-OpenSSH_9.2p1";
+}
+
+function endWithoutLogin(cause: NoLoginCause, ending: Ending): void {
+  switch (cause.kind) {
+    case "client":
+      ending.end(...reasonOfEnd(cause.end));
+      break;
+    case "too-many-attempts":
+      ending.end("too-many-attempts");
+      break;
+    case "protocol-error":
+      ending.end("protocol-error", { detail: cause.message });
+      break;
+    case "failed":
+      ending.end(...reasonFor(cause.error));
+      break;
+    case "decided": // whoever decided to close has said why
+    case "aborted":
+      break;
+    default:
+      cause satisfies never;
+  }
+}
+
+function endOfRelay(end: RelayEnd, ending: Ending): void {
+  switch (end.kind) {
+    case "client":
+      ending.end(...reasonOfEnd(end.end));
+      break;
+    case "upstream":
+      ending.end("sandbox-closed");
+      break;
+    case "tap-failed":
+      ending.end(...reasonFor(end.error));
+      break;
+    case "closed": // an end reason was there first
+      break;
+    default:
+      end satisfies never;
+  }
+}
+
+type Reason = [reason: EndReason, more?: Omit<SessionEnded, "kind" | "reason">];
+
+function reasonOfEnd(end: TransportEnd): Reason {
+  switch (end.kind) {
+    case "disconnect":
+      return [
+        "client-closed",
+        { disconnect: { code: end.code, description: toByteString(end.description) } },
+      ];
+    case "protocol-error":
+      return ["protocol-error", { detail: end.message }];
+    case "socket-error":
+      return ["client-closed", { detail: end.error.message }];
+    case "closed":
+    case "ended-by-us":
+      return ["client-closed"];
+    default:
+      return end satisfies never;
+  }
+}
+
+function reasonFor(error: unknown): Reason {
+  if (error instanceof TransportFailed) return reasonOfEnd(error.end);
+  if (error instanceof MitsubakoError && error.code === "recording-failed")
+    return ["recording-failed", { detail: error.message }];
+  return ["internal-error", { detail: error instanceof Error ? error.message : String(error) }];
+}

@@ -1,0 +1,87 @@
+import { connect, type Socket } from "node:net";
+import type { HostKeyFile } from "../model/persona.ts";
+import type { WayToSandbox } from "../model/front-messages.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import { connectTransport } from "../ssh/transport/connect.ts";
+import type { Transport } from "../ssh/transport/transport.ts";
+import { UpstreamLogin } from "../ssh/userauth/upstream.ts";
+
+/** A sandbox is one hop away and was ready before it was handed out; longer than this it is broken. */
+const CONNECT_DEADLINE = 10_000;
+
+/** The leg from the gateway to a session's sandbox: one connection, on which every attempt of the session is tried. */
+export class UpstreamLeg implements Disposable {
+  readonly #hostKeys: readonly HostKeyFile[];
+  readonly #identification: string;
+  readonly #signal: AbortSignal;
+  #way: WayToSandbox | undefined;
+  #reached: Promise<{ transport: Transport; login: UpstreamLogin }> | undefined;
+  #socket: Socket | undefined;
+
+  /** `identification` is what the sandbox's sshd is told: the attacker's own, so that it treats old clients as it would. */
+  constructor(hostKeys: readonly HostKeyFile[], identification: string, signal: AbortSignal) {
+    this.#hostKeys = hostKeys;
+    this.#identification = identification;
+    this.#signal = signal;
+  }
+
+  /**
+   * The connection to that sandbox, made at the first call.
+   *
+   * @throws MitsubakoError `no-sandbox` when its sshd cannot be reached, as when its owner stopped it.
+   */
+  reach(way: WayToSandbox): Promise<{ transport: Transport; login: UpstreamLogin }> {
+    if (this.#way?.sandbox !== way.sandbox) {
+      this.#socket?.destroy();
+      this.#way = way;
+      this.#reached = this.#connect(way);
+      // Whoever awaits it handles a failure; a connection made ahead of time may have nobody yet.
+      this.#reached.catch(() => undefined);
+    }
+    return this.#reached ?? this.#connect(way);
+  }
+
+  async #connect(way: WayToSandbox): Promise<{ transport: Transport; login: UpstreamLogin }> {
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(CONNECT_DEADLINE)]);
+    const socket = connect({
+      host: way.address,
+      port: way.port,
+      noDelay: true,
+      ...(way.from ? { localAddress: way.from.address, localPort: way.from.port } : {}),
+    });
+    this.#socket = socket;
+    // Failures reach us through `connected` and the transport; without a listener they would end the process.
+    socket.on("error", () => undefined);
+    try {
+      await connected(socket, signal);
+      const transport = await connectTransport(socket, {
+        identification: this.#identification,
+        hostKeys: this.#hostKeys,
+        signal,
+      });
+      return { transport, login: new UpstreamLogin(transport) };
+    } catch (cause) {
+      socket.destroy();
+      throw new MitsubakoError("no-sandbox", "The sandbox's sshd could not be reached.", { cause });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.destroy();
+  }
+}
+
+function connected(socket: Socket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      reject(new Error("aborted"));
+    };
+    if (signal.aborted) aborted();
+    signal.addEventListener("abort", aborted, { once: true });
+    socket.once("connect", () => {
+      signal.removeEventListener("abort", aborted);
+      resolve();
+    });
+    socket.once("error", reject);
+  });
+}

@@ -1,0 +1,128 @@
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { raiseFence, type Fence } from "./firewall/fence.ts";
+import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
+import type { Endpoint } from "./model/endpoint.ts";
+import { MitsubakoError } from "./model/errors.ts";
+import type { FrontConfiguration } from "./model/front-messages.ts";
+import type { HostKeyFile, Persona } from "./model/persona.ts";
+import type { LoadedPolicy, Policy } from "./model/policy.ts";
+import { ARCHIVIST_INDEX, childUid } from "./model/slot.ts";
+import { loadPolicy } from "./policy/load.ts";
+import { PolicyWatch } from "./policy/watch.ts";
+import { Engine } from "./sandbox/docker.ts";
+import { buildImage } from "./sandbox/image/build.ts";
+import { findPersona } from "./sandbox/image/find.ts";
+import { makeHostKeys } from "./sandbox/image/host-keys.ts";
+import { reap } from "./sandbox/reap.ts";
+import { openDataFolder, saveIdentity, layOut } from "./warden/data-folder.ts";
+import { claimAddresses } from "./warden/listeners.ts";
+import { takeSlot } from "./warden/slot.ts";
+import { startWarden, type Warden } from "./warden/warden.ts";
+
+export interface ServeOptions {
+  /** Absolute paths. */
+  readonly policy: string;
+  readonly data: string;
+  /** In place of the policy's. */
+  readonly listen?: readonly Endpoint[];
+  readonly progress: (step: { percent: number; text: string }) => void;
+  readonly log: Logger;
+}
+
+export interface Gateway {
+  readonly addresses: readonly Endpoint[];
+  readonly slot: number;
+  readonly warden: Warden;
+  readonly policy: LoadedPolicy;
+  readonly data: string;
+  /** Reads the policy again, as SIGHUP asks. */
+  reload(): Promise<void>;
+  /** Ends what is still open within the policy's time, captures and removes every sandbox, lowers the fence. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts a gateway together: what can be refused is looked at first, then everything is taken in the order in which it
+ * holds: data folder, slot, fence, network, sandboxes, archivist, fronts. It is given back in reverse.
+ *
+ * @throws MitsubakoError with the remedy for whatever is missing.
+ */
+export async function startGateway(options: ServeOptions): Promise<Gateway> {
+  const { log } = options;
+  const loaded = await loadPolicy(options.policy);
+  const { policy } = loaded;
+  const addresses = await claimAddresses(options.listen ?? policy.listen);
+  const engine = new Engine();
+  const persona = await personaOf(policy, engine, options.progress);
+
+  await using held = new AsyncDisposableStack();
+  const data = held.use(await openDataFolder(options.data));
+  const { slot } = held.use(await takeSlot(data.identity.slot));
+  await saveIdentity(data.path, { ...data.identity, slot });
+  const fronts = Array.from({ length: availableParallelism() }, (_, index) => ownerOf(slot, index));
+  await layOut(data.path, ownerOf(slot, ARCHIVIST_INDEX), fronts);
+
+  // Whatever carries this slot's number is ours to remove: nobody else holds the slot.
+  for (const removed of await reap({ engine, slot })) log.info({ removed }, "left by a gateway that died");
+  const fence = await raisedFence(slot, policy);
+  held.defer(() => fence.lower());
+
+  const hostKeys = await makeHostKeys(join(data.path, "keys", persona.name), persona.hostname);
+  const warden = held.use(
+    await startWarden({
+      slot,
+      data,
+      engine,
+      fence,
+      persona,
+      hostKeys,
+      addresses,
+      policy: loaded,
+      fronts: fronts.length,
+      sensor: policy.sensor ?? hostname(),
+      log,
+    }),
+  );
+  const watch = held.use(
+    await PolicyWatch.start(loaded, {
+      onUpdate: (update) => {
+        warden.updated(update);
+      },
+    }),
+  );
+  const given = held.move();
+  return {
+    addresses,
+    slot,
+    warden,
+    policy: loaded,
+    data: data.path,
+    async reload() {
+      warden.updated(await watch.reload());
+    },
+    stop: () => given.disposeAsync(),
+  };
+}
+
+async function personaOf(
+  policy: Policy,
+  engine: Engine,
+  progress: ServeOptions["progress"],
+): Promise<Persona> {
+  await buildImage(engine, { persona: policy.persona.name, progress });
+  const persona = await findPersona(engine, policy.persona);
+  return policy.auth.methods ? { ...persona, methods: policy.auth.methods } : persona;
+}
+
+async function raisedFence(slot: number, policy: Policy): Promise<Fence> {
+  const subnet =
+    policy.network.subnet === undefined ? await freeSubnet(slot) : parseSubnet(policy.network.subnet);
+  return raiseFence({ slot, subnet });
+}
+
+function ownerOf(slot: number, index: number): { uid: number; gid: number } {
+  const uid = childUid(slot, index);
+  return { uid, gid: uid };
+}

@@ -1,0 +1,171 @@
+import type { Logger } from "pino";
+import { toByteString } from "../model/bytes.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type {
+  Admission,
+  FrontRequest,
+  JudgeRequest,
+  Keys,
+  Ruling,
+  Voucher,
+  WayToSandbox,
+} from "../model/front-messages.ts";
+import { newSessionId, type SessionId } from "../model/ids.ts";
+import type { Policy } from "../model/policy.ts";
+import { isUserName } from "../model/user-name.ts";
+import { AttemptMemory } from "../policy/attempts.ts";
+import { decide } from "../policy/decide.ts";
+import { refusalDelay } from "../policy/delay.ts";
+import { sourceKey } from "../policy/source.ts";
+import type { Lease } from "../sandbox/lease.ts";
+import type { Pool } from "../sandbox/pool.ts";
+import type { SourceAddresses } from "../firewall/source-address.ts";
+import type { Gate } from "./gate.ts";
+import { LiveSession, type LiveSessions } from "./sessions.ts";
+
+export interface AnswersOptions {
+  readonly policy: () => Policy;
+  readonly sessions: LiveSessions;
+  readonly gate: Gate;
+  readonly pool: Pool;
+  readonly sources: SourceAddresses;
+  readonly attempts: AttemptMemory;
+  /** As policy/delay.ts makes it from the host keys. */
+  readonly timingSecret: bigint;
+  /** A session was admitted: its recording is being made. */
+  readonly opened: (session: LiveSession) => void;
+  readonly log: Logger;
+}
+
+/** What the warden answers to the fronts' four questions. */
+export class Answers {
+  readonly #options: AnswersOptions;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  answer(front: number, request: FrontRequest): Promise<unknown> {
+    switch (request.kind) {
+      case "admit":
+        return Promise.resolve(this.#admit(front, request.source));
+      case "judge":
+        return this.#judge(this.#own(front, request.session), request);
+      case "keys":
+        return this.#keys(this.#own(front, request.session), request.user);
+      case "vouch":
+        return this.#vouch(this.#own(front, request.session), request.user, request.line);
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #own(front: number, id: SessionId): LiveSession {
+    const session = this.#options.sessions.of(front, id);
+    // A session that just ended may still have asked; a captured front may ask for somebody else's.
+    if (!session) throw new MitsubakoError("not-found", `front ${front} has no session ${id}`);
+    return session;
+  }
+
+  #admit(front: number, source: Endpoint): Admission {
+    const policy = this.#options.policy();
+    const place = this.#options.gate.enter(source.address, policy.limits);
+    if (!place) return { admitted: false };
+    const session = new LiveSession(newSessionId(), front, source, place);
+    this.#options.sessions.add(session);
+    this.#options.opened(session);
+    return { admitted: true, session: session.id };
+  }
+
+  async #judge(session: LiveSession, { user, password, method }: JudgeRequest): Promise<Ruling> {
+    const at = Date.now();
+    const policy = this.#options.policy();
+    const credential = { user: toByteString(user), password: toByteString(password) };
+    const key = this.#sourceOf(session, credential);
+    const earlier = this.#options.attempts.count(session.source.address);
+    try {
+      if (isUserName(credential.user) && this.#options.pool.living(key)) {
+        // One source, one truth: where it has an account with a password, the sandbox's own sshd decides.
+        const lease = await this.#lease(session, key);
+        if (await lease.hasPassword(credential.user))
+          return {
+            ruling: "ask-sandbox",
+            by: "sandbox",
+            rule: "sandbox",
+            way: await this.#wayTo(session, lease),
+          };
+      }
+      const verdict = decide(policy, { address: session.source.address, method, earlier, ...credential });
+      if (verdict.outcome === "reject") {
+        const secret = this.#options.timingSecret;
+        const delay = refusalDelay({ method, user: credential.user, at, secret });
+        return { ruling: "refuse", rule: verdict.rule, delay };
+      }
+      const lease = await this.#lease(session, key);
+      await lease.ensureAccount(credential.user, password);
+      return {
+        ruling: "ask-sandbox",
+        by: "policy",
+        rule: verdict.rule,
+        way: await this.#wayTo(session, lease),
+      };
+    } catch (error) {
+      return this.#withoutSandbox(session, error);
+    }
+  }
+
+  async #keys(session: LiveSession, user: Uint8Array): Promise<Keys> {
+    const name = toByteString(user);
+    const key = this.#sourceOf(session);
+    if (!isUserName(name) || !this.#options.pool.living(key)) return { file: null };
+    const lease = await this.#lease(session, key);
+    return { file: (await lease.readAuthorizedKeys(name)) ?? null };
+  }
+
+  async #vouch(session: LiveSession, user: Uint8Array, line: string): Promise<Voucher> {
+    const name = toByteString(user);
+    if (!isUserName(name) || !session.lease) return { vouched: false };
+    await session.withdrawKey();
+    session.grant = await session.lease.grantOnce(name, line);
+    return { vouched: true, way: await this.#wayTo(session, session.lease) };
+  }
+
+  #sourceOf(session: LiveSession, credential?: Parameters<typeof sourceKey>[2]): string {
+    const policy = this.#options.policy();
+    return policy.sandbox.mode === "fresh"
+      ? `session ${session.id}`
+      : sourceKey(policy, session.source.address, credential);
+  }
+
+  /** The session's lease on its source's sandbox: one for all its attempts, unless they mean different sandboxes. */
+  async #lease(session: LiveSession, key: string): Promise<Lease> {
+    if (session.lease?.source === key && session.lease.alive) return session.lease;
+    await session.giveBackSandbox();
+    const lease = await this.#options.pool.lease(key, session.id, session.over);
+    return session.keepLease(lease);
+  }
+
+  async #wayTo(session: LiveSession, lease: Lease): Promise<WayToSandbox> {
+    if (session.way) return session.way;
+    const { id, container, image, address } = lease.sandbox;
+    const path = await this.#options.sources.openPath({ attacker: session.source });
+    await session.keepPath(path);
+    session.way = {
+      sandbox: id,
+      container,
+      image,
+      address,
+      port: 22,
+      state: lease.state,
+      from: { address: path.localAddress, port: path.localPort },
+    };
+    return session.way;
+  }
+
+  #withoutSandbox(session: LiveSession, error: unknown): Ruling {
+    if (!session.over.aborted)
+      this.#options.log.error({ err: error, session: session.id }, "no sandbox could be had for a session");
+    return { ruling: "no-sandbox" };
+  }
+}

@@ -1,0 +1,90 @@
+import type { ChildProcess } from "node:child_process";
+import type { Logger } from "pino";
+import { escapeText } from "../model/bytes.ts";
+import type { FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
+
+export interface ArchivistOptions {
+  readonly spawn: () => Promise<ChildProcess>;
+  /** What it is told first, at every start: it finds by itself what it has missed. */
+  readonly start: () => ToArchivist & { kind: "start" };
+  readonly log: Logger;
+}
+
+/** A dead archivist is started again after this many milliseconds; sessions go on without it. */
+const RESTART_PAUSE = 1000;
+/** How long it may take to finish what is there when the gateway stops. */
+const DRAIN_DEADLINE = 30_000;
+
+/** The warden's end of the archivist: keeps one running and tells it what happens to sessions. */
+export class Archivist {
+  readonly #options: ArchivistOptions;
+  #child: ChildProcess | undefined;
+  #draining = false;
+  #restarting: NodeJS.Timeout | undefined;
+
+  constructor(options: ArchivistOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async start(): Promise<void> {
+    const child = await this.#options.spawn();
+    this.#child = child;
+    const ready = new Promise<void>((resolve, reject) => {
+      child.on("message", (raw) => {
+        // It parses what strangers sent, so it is believed in nothing but what it says for the log.
+        const message = raw as Partial<FromArchivist> | null;
+        if (message?.kind === "ready") resolve();
+        else if (message?.kind === "problem" && typeof message.message === "string")
+          this.#options.log.warn({ from: "archivist" }, escapeText(message.message.slice(0, 2000)));
+      });
+      child.once("error", reject);
+      child.once("exit", (code, signal) => {
+        reject(new Error(`the archivist ended (${signal ?? code ?? "?"}) before it was ready`));
+        this.#child = undefined;
+        if (this.#draining) return;
+        this.#options.log.error(
+          { code, signal },
+          "the archivist died; starting it again, it catches up by itself",
+        );
+        this.#restart();
+      });
+    });
+    this.tell(this.#options.start());
+    await ready;
+  }
+
+  tell(message: ToArchivist): void {
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+
+  /** Lets it finish what is there; ends it when that takes too long: the next start goes on where it was. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => {
+      child.once("exit", () => {
+        resolve();
+      });
+    });
+    this.tell({ kind: "drain" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), DRAIN_DEADLINE);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  #restart(): void {
+    this.#restarting ??= setTimeout(() => {
+      this.#restarting = undefined;
+      if (this.#draining) return;
+      this.start().catch((error: unknown) => {
+        this.#options.log.error({ err: error }, "the archivist could not be started");
+        if (!this.#child) this.#restart();
+      });
+    }, RESTART_PAUSE);
+  }
+}

@@ -1,0 +1,78 @@
+import { chown, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Capture } from "../model/capture.ts";
+import { isSessionId, type SessionId } from "../model/ids.ts";
+import type { Archivist } from "./archivist.ts";
+import type { Owner } from "./data-folder.ts";
+import { handOver, livePath, recordingFolder } from "./hand-over.ts";
+
+/** Captures and finished recordings on their way to the archivist. */
+export class Recordings {
+  readonly #data: string;
+  readonly #owner: Owner;
+  readonly #archivist: Archivist;
+  readonly #log: Logger;
+  /** Of sessions since this start: a sandbox's capture names its last one, which may be long over. */
+  readonly #startedAt = new Map<SessionId, Date>();
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(data: string, owner: Owner, archivist: Archivist, log: Logger) {
+    this.#data = data;
+    this.#owner = owner;
+    this.#archivist = archivist;
+    this.#log = log;
+  }
+
+  opened(front: number, session: SessionId, startedAt: Date): void {
+    this.#startedAt.set(session, startedAt);
+    this.#archivist.tell({ kind: "session-opened", session, path: livePath(front, session) });
+  }
+
+  /** Takes a finished recording over; a failure is logged, and the next start tries again. */
+  finished(front: number, session: SessionId, startedAt: Date): Promise<void> {
+    return this.#track(async () => {
+      const path = await handOver(this.#data, front, session, startedAt, this.#owner);
+      this.#archivist.tell({ kind: "session-finished", session, path });
+    });
+  }
+
+  /** Puts a capture beside the recording of the session whose end caused it. */
+  captured(capture: Capture): Promise<void> {
+    return this.#track(async () => {
+      const session = capture.sessions.at(-1);
+      const startedAt = session && this.#startedAt.get(session);
+      if (!session || !startedAt) return;
+      const path = recordingFolder(session, startedAt);
+      const file = join(this.#data, path, "capture.json");
+      await writeFile(`${file}.new`, JSON.stringify(capture), { mode: 0o600 });
+      await chown(`${file}.new`, this.#owner.uid, this.#owner.gid);
+      await rename(`${file}.new`, file);
+      this.#archivist.tell({ kind: "capture", session, path });
+    });
+  }
+
+  /** What fronts of an earlier life have left: their recordings are whole up to where they died. */
+  async recover(): Promise<void> {
+    for (const front of await readdir(join(this.#data, "live")))
+      for (const name of await readdir(join(this.#data, "live", front))) {
+        const session = name.replace(/\.mbr$/, "");
+        if (!isSessionId(session)) continue;
+        const { birthtime } = await stat(join(this.#data, "live", front, name));
+        await this.finished(Number(front), session, birthtime);
+      }
+  }
+
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #track(work: () => Promise<void>): Promise<void> {
+    const done = work().catch((error: unknown) => {
+      this.#log.error({ err: error }, "a recording could not be put in its place");
+    });
+    this.#pending.add(done);
+    void done.finally(() => this.#pending.delete(done));
+    return done;
+  }
+}
