@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import ts from "typescript";
+import { ERROR_CODES } from "../../gateway/model/errors.ts";
 import { sourceFiles } from "./source-files.ts";
 
 const tests = await sourceFiles("test");
@@ -49,6 +50,14 @@ describe("code that tells the truth", () => {
         .map((line) => `${path}: ${line.trim()}`),
     );
     assert.deepEqual(silent, []);
+  });
+
+  test("every error code can be met", () => {
+    const others = gateway.filter(({ path }) => path !== "model/errors.ts").map(({ text }) => text);
+    const unused = Object.keys(ERROR_CODES).filter(
+      (code) => !others.some((text) => text.includes(`"${code}"`)),
+    );
+    assert.deepEqual(unused, []);
   });
 
   test("nothing is left to do in it", () => {
