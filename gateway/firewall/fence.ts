@@ -20,8 +20,8 @@ export interface Fence {
   readonly plan: FencePlan;
   /** Ways to a sandbox on which it sees the attacker's own address. */
   readonly sources: SourceAddresses;
-  /** Bars new containers' ports from each other; after a start, before a lease. */
-  isolate(): Promise<void>;
+  /** Bars new containers' ports from each other. Opening a path does it, too. */
+  isolate(): void;
   /** What is not as it should be, one sentence each. Empty: all is well. */
   check(): Promise<string[]>;
   /** Puts everything back as it should be. Sessions go on. */
@@ -40,12 +40,26 @@ export async function raiseFence({ slot, subnet, sshPort }: FenceOptions): Promi
   const plan = fencePlan(slot, subnet, sshPort);
   await raise(plan);
   const sources = await openSourceAddresses(plan);
+  /** Names of ports that were barred; the engine makes each name up anew. */
+  const barred = new Set<string>();
   return {
     plan,
-    sources,
-    isolate: () => isolatePorts(plan.bridge),
+    sources: {
+      // Nobody reaches a sandbox but by a path, so no port is left open towards the others when somebody does.
+      openPath: (options) => {
+        isolatePorts(plan.bridge, barred);
+        return sources.openPath(options);
+      },
+      [Symbol.asyncDispose]: () => sources[Symbol.asyncDispose](),
+    },
+    isolate: () => {
+      isolatePorts(plan.bridge, barred);
+    },
     check: () => checkFence(plan),
-    repair: () => raise(plan).then(() => isolatePorts(plan.bridge)),
+    repair: async () => {
+      await raise(plan);
+      isolatePorts(plan.bridge);
+    },
     lower: async () => {
       await sources[Symbol.asyncDispose]();
       await lower(slot);
