@@ -46,7 +46,11 @@ export class Conversation {
 
   /** Lets time pass, in milliseconds. */
   after(milliseconds: number): this {
-    this.#at += BigInt(milliseconds) * 1_000_000n;
+    return this.afterNanoseconds(BigInt(milliseconds) * 1_000_000n);
+  }
+
+  afterNanoseconds(nanoseconds: bigint): this {
+    this.#at += nanoseconds;
     return this;
   }
 

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
+import { EventMapper } from "../../gateway/events/event-mapper.ts";
+import type { Entry } from "../../gateway/model/entries.ts";
+import { string, u32 } from "../../gateway/ssh/messages/writer.ts";
+import { Conversation } from "../evidence/conversation.ts";
+import { EVENTS, faults } from "./field-table.ts";
+
+const CONTEXT = { uuid: "5f1c1c0e-2a6b-11f1-9d6e-0242ac120002", arch: "linux-x64-lsb" };
+const RECORDING = {
+  path: "recordings/2026-11-23/0a1b2c3d4e5f/session.mbr",
+  size: 4711,
+  sha256: "ab".repeat(32),
+};
+
+function map(entries: readonly Entry[]): CowrieEvent[] {
+  const mapper = new EventMapper(CONTEXT);
+  return [...entries.flatMap((entry) => mapper.push(entry)), ...mapper.end(RECORDING)];
+}
+
+function only(events: readonly CowrieEvent[], name: string): CowrieEvent {
+  const found = events.filter(({ eventid }) => eventid === `cowrie.${name}`);
+  assert.equal(found.length, 1, `${found.length} of ${name}`);
+  return found[0] as CowrieEvent;
+}
+
+/** A session with something of everything that a recording can tell. */
+function everything(): Conversation {
+  const talk = new Conversation().after(21).hello().after(100);
+  talk.key("root", false, "refused").password("root", "123456", "refused").after(1000);
+  talk.password("root", "p\xe4ss\x00", "accepted").leased();
+  const shell = talk.after(500).open();
+  talk.request(shell, "env", string("LANG"), string("C.UTF-8")).shell(shell, 132, 43);
+  talk
+    .gets(shell, "\x1b[?2004hroot@srv01:~# ")
+    .sends(shell, "uname -a\r")
+    .gets(shell, "uname -a\r\n\x1b[?2004l\rLinux\r\n");
+  talk.request(shell, "window-change", u32(80), u32(24), u32(0), u32(0));
+  const exec = talk.after(500).open();
+  talk.exec(exec, "cat /proc/cpuinfo | grep name | wc -l").gets(exec, "2\n").exits(exec, 0);
+  const scp = talk.open();
+  talk.exec(scp, "scp -t /tmp/x").sends(scp, "C0755 4 x\n").sends(scp, "\x7fELF\0").exits(scp, 0);
+  const forward = talk.forward("203.0.113.9", 80);
+  talk.sends(forward, "GET / HTTP/1.0\r\n\r\n");
+  talk.packet("downstream", Buffer.from([90, 0, 0, 0, 99]));
+  return talk.after(250);
+}
+
+test("a session's events in their order", () => {
+  const events = map(everything().whole());
+  assert.deepEqual(
+    events.map(({ eventid }) => eventid.replace("cowrie.", "")),
+    [
+      "session.connect",
+      "client.version",
+      "client.kex",
+      "client.fingerprint",
+      "login.failed",
+      "login.failed",
+      "login.success",
+      "session.params",
+      "client.var",
+      "client.size",
+      "command.input",
+      "client.size",
+      "command.input",
+      "command.input",
+      "session.file_upload",
+      "direct-tcpip.request",
+      "direct-tcpip.data",
+      "client.malformed_packet",
+      "log.closed",
+      "session.closed",
+    ],
+  );
+  assert.deepEqual(
+    events.map((event) => event.mitsubako_sequence),
+    Array.from(events, (_, index) => index),
+  );
+});
+
+test("every field is there and of the type that the schema gives it", () => {
+  const events = map(everything().whole());
+  assert.deepEqual(events.flatMap(faults), []);
+  const seen = new Set(events.map(({ eventid }) => eventid.replace("cowrie.", "")));
+  assert.deepEqual(
+    Object.keys(EVENTS).filter((name) => !seen.has(name)),
+    ["session.file_download"], // comes with a capture, and is tested there
+  );
+});
+
+test("each event's own fields", () => {
+  const events = map(everything().whole());
+  const connect = only(events, "session.connect");
+  assert.deepEqual(Object.fromEntries(Object.entries(connect).slice(0, 11)), {
+    eventid: "cowrie.session.connect",
+    timestamp: "2026-11-23T02:15:37.223438Z",
+    session: "0a1b2c3d4e5f",
+    mitsubako_sequence: 0,
+    src_ip: "192.0.2.7",
+    src_port: 50123,
+    dst_ip: "198.51.100.1",
+    dst_port: 22,
+    protocol: "ssh",
+    sensor: "lab",
+    uuid: CONTEXT.uuid,
+  });
+  const kex = only(events, "client.kex");
+  assert.deepEqual(kex["langCS"], [""]);
+  assert.equal(
+    kex["hasshAlgorithms"],
+    "curve25519-sha256,ext-info-c;chacha20-poly1305@openssh.com,aes128-ctr;hmac-sha2-256;none,zlib@openssh.com",
+  );
+  const [byKey, byPassword] = events.filter(({ eventid }) => eventid === "cowrie.login.failed");
+  assert.equal(byKey?.["password"], undefined);
+  assert.equal(byKey?.["key"], "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==");
+  assert.equal(byKey["type"], "ssh-ed25519");
+  assert.equal(byPassword?.["password"], "123456");
+  const success = only(events, "login.success");
+  assert.equal(success["password"], "p\ufffdss\0");
+  assert.deepEqual(
+    Buffer.from(String(success["mitsubako_password_bytes"]), "base64"),
+    Buffer.from("p\xe4ss\0", "latin1"),
+  );
+  const upload = only(events, "session.file_upload");
+  const sha = createHash("sha256").update("\x7fELF", "latin1").digest("hex");
+  assert.equal(upload["shasum"], sha);
+  assert.equal(upload["outfile"], `data/artifacts/${sha}`);
+  assert.equal(upload["filename"], "/tmp/x");
+  const request = only(events, "direct-tcpip.request");
+  assert.equal(request["src_ip"], "192.0.2.7");
+  assert.deepEqual([request["dst_ip"], request["dst_port"]], ["203.0.113.9", 80]);
+  assert.deepEqual([request["orig_ip"], request["orig_port"]], ["127.0.0.1", 40000]);
+  assert.equal(only(events, "direct-tcpip.data")["data"], "GET / HTTP/1.0\r\n\r\n");
+  const closed = only(events, "session.closed");
+  assert.deepEqual([closed["duration"], closed["duration_ms"]], ["2.5", 2451]);
+  assert.equal(closed["timestamp"], "2026-11-23T02:15:39.674438Z");
+  assert.equal(closed["mitsubako_end_reason"], "client-closed");
+  const log = only(events, "log.closed");
+  assert.deepEqual(
+    [log["ttylog"], log["size"], log["shasum"]],
+    ["data/recordings/2026-11-23/0a1b2c3d4e5f/session.mbr", 4711, RECORDING.sha256],
+  );
+});
+
+test("a key that would do is an offer, not a login; an attempt without an answer failed", () => {
+  const talk = new Conversation().hello().key("root", false, "key-acceptable").key("root", true, "accepted");
+  const events = map(talk.whole());
+  only(events, "client.fingerprint");
+  assert.equal(
+    only(events, "login.success")["fingerprint"],
+    "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
+  );
+  const cut = new Conversation().hello();
+  cut.fact({ kind: "attempt", number: 1, user: "x" as never, method: "password" });
+  only(map(cut.entries), "login.failed");
+});
+
+test("a recording that was cut off is closed as such", () => {
+  const events = map(everything().entries);
+  assert.equal(only(events, "session.closed")["mitsubako_end_reason"], "cut-off");
+});
+
+test("the same entries give the same events, in whatever order of calls", () => {
+  const entries = everything().whole();
+  assert.deepEqual(map(entries), map(entries));
+});
+
+test("times are right across a second, a day and a year", () => {
+  const talk = new Conversation("0a1b2c3d4e5f", "2026-12-31T23:59:59.999999Z");
+  talk.afterNanoseconds(1000n).hello();
+  assert.equal(only(map(talk.whole()), "client.version")["timestamp"], "2027-01-01T00:00:00.000000Z");
+});
+
+test("a flood of requests makes a bounded number of events, and says so", () => {
+  const talk = new Conversation().login();
+  const shell = talk.open();
+  talk.shell(shell);
+  const one = talk.entries.length;
+  talk.request(shell, "window-change", u32(1), u32(1), u32(0), u32(0));
+  const flood = talk.entries.slice(one);
+  const entries = [...talk.entries, ...Array.from({ length: 60_000 }, () => flood).flat()];
+  const events = map(entries);
+  assert.equal(events.length, 50_002);
+  assert.equal(only(events, "session.closed")["mitsubako_left_out"], 10_007);
+});
