@@ -43,10 +43,7 @@ export abstract class Direction implements TransportHandler {
 
   payload(payload: Buffer, sequence: number): void {
     if (this.#stopped) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.to.cork();
-    }
+    this.#cork();
     try {
       this.take(payload, sequence);
     } catch (error) {
@@ -54,6 +51,19 @@ export abstract class Direction implements TransportHandler {
     }
   }
 
+  /** A batch of its own, of what is not from the leg that is read. */
+  protected say(act: () => void): void {
+    if (this.#stopped) return;
+    this.#cork();
+    try {
+      act();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.batchEnd();
+  }
+
+  /** Records what came since the last call, and lets it leave. */
   batchEnd(): void {
     if (this.#stopped || !this.#corked) return;
     this.activity = performance.now();
@@ -83,6 +93,12 @@ export abstract class Direction implements TransportHandler {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#paused) this.from.resume();
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.to.cork();
   }
 
   protected forward(payload: Buffer): void {

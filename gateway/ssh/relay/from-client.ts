@@ -1,4 +1,4 @@
-import { buildGlobalRequest, parseGlobal } from "../messages/global.ts";
+import { buildGlobalRequest, buildRequestFailure, parseGlobal } from "../messages/global.ts";
 import { isConnectionMessage, MSG } from "../messages/numbers.ts";
 import { Direction, type DirectionOptions } from "./direction.ts";
 import { PROVE_REQUEST, type HostKeyProofs } from "./host-key-proofs.ts";
@@ -61,7 +61,9 @@ export class FromClient extends Direction {
     this.#onLocalReply?.(PROVE_REQUEST);
     if (!message.wantReply) return;
     const keys = message.request.kind === PROVE_REQUEST ? message.request.keys : undefined;
-    this.#answerHere({ kind: "reply", payload: this.#proofs.reply(keys) });
+    // One that cannot be made (our own key is damaged) is refused, as sshd does.
+    const reply = this.#proofs.reply(keys).catch(buildRequestFailure);
+    this.#answerHere({ kind: "reply", payload: reply });
   }
 
   #answerHere(substitute: Substitute): void {

@@ -8,6 +8,7 @@ export class FromServer extends Direction {
   /** Payloads to be said after sshd's first, which shows its host keys; at once if it says anything else first. */
   greeting: readonly Buffer[] = [];
   readonly #pending: PendingReplies;
+  #awaiting = false;
 
   constructor(options: DirectionOptions) {
     super(options.upstream, options.downstream, options);
@@ -15,7 +16,7 @@ export class FromServer extends Direction {
   }
 
   protected override get held(): boolean {
-    return false;
+    return this.#awaiting;
   }
 
   protected override take(payload: Buffer): void {
@@ -44,13 +45,25 @@ export class FromServer extends Direction {
         this.#pass(payload);
         break;
       case "reply":
-        this.#pass(substitute.payload);
+        this.#await(substitute.payload);
         break;
       case "unimplemented":
         this.forward(buildPayload(MSG.UNIMPLEMENTED, u32(substitute.sequence)));
         break;
     }
     this.opposite?.regulate(); // One less is owed to the client.
+  }
+
+  /** Nothing more is read, so what follows the reply stays behind it. */
+  #await(reply: Promise<Buffer>): void {
+    this.#awaiting = true;
+    this.regulate();
+    void reply.then((payload) => {
+      this.#awaiting = false;
+      this.say(() => {
+        this.#pass(payload);
+      });
+    });
   }
 
   #pass(payload: Buffer): void {

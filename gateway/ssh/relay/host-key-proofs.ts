@@ -1,19 +1,12 @@
+import type { HostKeyFile } from "../../model/persona.ts";
 import { buildRequestFailure, buildRequestSuccess } from "../messages/global.ts";
 import { string } from "../messages/writer.ts";
-
-/** One host key that can sign. */
-export interface HostKeySigner {
-  /** As in the blob: "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa". */
-  readonly type: string;
-  /** Public key in wire form. */
-  readonly blob: Buffer;
-  /** A signature in wire form, made with that signature algorithm. */
-  sign(algorithm: string, data: Buffer): Buffer;
-}
+import { parseHostKey, signWith } from "../transport/host-key.ts";
+import { hostKeyBlob } from "../userauth/host-key.ts";
 
 export const PROVE_REQUEST = "hostkeys-prove-00@openssh.com";
 
-/** More than this in one reply would not fit into a packet (256 KiB in OpenSSH). */
+/** More than this in one reply would not fit into a packet (256 KiB in OpenSSH). Bytes. */
 const LONGEST_REPLY = 200_000;
 
 /**
@@ -22,27 +15,33 @@ const LONGEST_REPLY = 200_000;
  * Each key signs once for a session, however often it is asked.
  */
 export class HostKeyProofs {
-  readonly #signers: readonly HostKeySigner[];
+  readonly #files: readonly HostKeyFile[];
   readonly #sessionId: Buffer;
   readonly #rsaAlgorithm: string;
-  readonly #signatures = new Map<HostKeySigner, Buffer>();
+  readonly #signatures = new Map<HostKeyFile, Promise<Buffer>>();
 
   /** `agreed`: the host key algorithm of the leg; if it is an RSA one, RSA proofs use it, as sshd's do. */
-  constructor(signers: readonly HostKeySigner[], sessionId: Buffer, agreed: string) {
-    this.#signers = signers;
+  constructor(files: readonly HostKeyFile[], sessionId: Buffer, agreed: string) {
+    this.#files = files;
     this.#sessionId = sessionId;
     this.#rsaAlgorithm = agreed.startsWith("rsa-sha2-") ? agreed : "rsa-sha2-512";
   }
 
-  /** The reply to a request for these keys (undefined: it was cut short): one that we do not have makes it a failure as a whole. */
-  reply(keys: readonly Buffer[] | undefined): Buffer {
-    if (keys === undefined) return buildRequestFailure();
+  /**
+   * The reply to a request for these keys (undefined: it was cut short): one that we do not have makes it a failure as a whole.
+   * The keys may be views of a payload: they are not looked at after this returned.
+   */
+  reply(keys: readonly Buffer[] | undefined): Promise<Buffer> {
+    const files = keys?.map((key) => this.#files.find((file) => hostKeyBlob(file).equals(key)));
+    return this.#prove(files ?? [undefined]);
+  }
+
+  async #prove(files: readonly (HostKeyFile | undefined)[]): Promise<Buffer> {
     const signatures: Buffer[] = [];
     let length = 0;
-    for (const key of keys) {
-      const signer = this.#signers.find(({ blob }) => blob.equals(key));
-      if (signer === undefined) return buildRequestFailure();
-      const signature = this.#signature(signer);
+    for (const file of files) {
+      if (file === undefined) return buildRequestFailure();
+      const signature = await this.#signature(file);
       length += signature.length;
       if (length > LONGEST_REPLY) return buildRequestFailure();
       signatures.push(signature);
@@ -50,13 +49,13 @@ export class HostKeyProofs {
     return buildRequestSuccess(...signatures);
   }
 
-  #signature(signer: HostKeySigner): Buffer {
-    const known = this.#signatures.get(signer);
+  #signature(file: HostKeyFile): Promise<Buffer> {
+    const known = this.#signatures.get(file);
     if (known !== undefined) return known;
-    const data = Buffer.concat([string(PROVE_REQUEST), string(this.#sessionId), string(signer.blob)]);
-    const algorithm = signer.type === "ssh-rsa" ? this.#rsaAlgorithm : signer.type;
-    const signature = string(signer.sign(algorithm, data));
-    this.#signatures.set(signer, signature);
+    const data = Buffer.concat([string(PROVE_REQUEST), string(this.#sessionId), string(hostKeyBlob(file))]);
+    const algorithm = file.type === "ssh-rsa" ? this.#rsaAlgorithm : file.type;
+    const signature = signWith(parseHostKey(file.privateKey), algorithm, data).then(string);
+    this.#signatures.set(file, signature);
     return signature;
   }
 }

@@ -1,7 +1,7 @@
 /** What stands in for the upstream's reply to a request that was not the client's. */
 export type Substitute =
-  /** A reply of ours to a global request. */
-  | { readonly kind: "reply"; readonly payload: Buffer }
+  /** A reply of ours to a global request, once it is made. It never rejects. */
+  | { readonly kind: "reply"; readonly payload: Promise<Buffer> }
   /** SSH_MSG_UNIMPLEMENTED for the client's packet with this number. */
   | { readonly kind: "unimplemented"; readonly sequence: number };
 

@@ -1,9 +1,11 @@
 import type { Origin } from "../../model/entries.ts";
+import type { HostKeyFile } from "../../model/persona.ts";
 import { buildDebug, buildDisconnect } from "../messages/general.ts";
 import type { Transport, TransportEnd } from "../transport/transport.ts";
+import type { Direction } from "./direction.ts";
 import { FromClient } from "./from-client.ts";
 import { FromServer } from "./from-server.ts";
-import { HostKeyProofs, type HostKeySigner } from "./host-key-proofs.ts";
+import { HostKeyProofs } from "./host-key-proofs.ts";
 import { PendingReplies } from "./pending-replies.ts";
 
 /** Sees every payload of types 80 to 100, in the order it is passed on. Its throwing ends the relay with nothing more passed on. */
@@ -20,7 +22,8 @@ export interface RelayOptions {
   /** Logged in, in the client role. */
   readonly upstream: Transport;
   readonly tap: RelayTap;
-  readonly hostKeys: readonly HostKeySigner[];
+  /** Those of the downstream leg; they are the sandbox's own. */
+  readonly hostKeys: readonly HostKeyFile[];
   /** Called after `tap.packet` had a request that is answered here instead of upstream, with the request's name. */
   readonly onLocalReply?: (request: string) => void;
   /** Texts of SSH_MSG_DEBUG that sshd sends after a login with a key, after it showed its host keys (`auth_debug_send`). */
@@ -95,6 +98,10 @@ class TwoLegs implements Relay {
     upstream.attach(this.#fromServer);
   }
 
+  get #over(): boolean {
+    return this.#cause !== undefined;
+  }
+
   get activity(): number {
     return Math.max(this.#fromClient.activity, this.#fromServer.activity);
   }
@@ -113,10 +120,10 @@ class TwoLegs implements Relay {
   async #watch(): Promise<RelayEnd> {
     const { downstream, upstream } = this.#options;
     const client = downstream.closed.then((end) => {
-      this.#oneLegEnded({ kind: "client", end }, upstream);
+      this.#oneLegEnded({ kind: "client", end }, this.#fromClient, upstream);
     });
     const server = upstream.closed.then((end) => {
-      this.#oneLegEnded({ kind: "upstream", end }, downstream);
+      this.#oneLegEnded({ kind: "upstream", end }, this.#fromServer, downstream);
     });
     await Promise.all([client, server]);
     clearTimeout(this.#linger);
@@ -124,8 +131,10 @@ class TwoLegs implements Relay {
   }
 
   /** What a leg sent before its end has been given to the other by now; that one says the last word and ends in order. */
-  #oneLegEnded(cause: RelayEnd & { end: TransportEnd }, other: Transport): void {
-    if (this.#cause !== undefined) return;
+  #oneLegEnded(cause: RelayEnd & { end: TransportEnd }, last: Direction, other: Transport): void {
+    if (this.#over) return;
+    last.batchEnd(); // The transport does not say it for a batch that a DISCONNECT ended.
+    if (this.#over) return;
     this.#end(cause);
     if (cause.end.kind === "disconnect") other.send(buildDisconnect(cause.end.code, cause.end.description));
     other.end();

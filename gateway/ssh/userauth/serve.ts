@@ -25,7 +25,7 @@ export interface UserauthOptions {
   readonly maxTries: number;
   /** Signature algorithms of public keys, as the persona announces them. */
   readonly signatureAlgorithms: readonly string[];
-  readonly hostKeys: readonly HostKeyFile[];
+  readonly hostKeys: readonly Pick<HostKeyFile, "type" | "publicKey">[];
   /** Text shown before the first answer. */
   readonly banner?: string;
   /**

@@ -1,0 +1,141 @@
+/** Nobody can make the front hold what he will not take. */
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { buildChannelOpen } from "../../../gateway/ssh/messages/channel-open.ts";
+import { buildChannelRequest } from "../../../gateway/ssh/messages/channel-request.ts";
+import { buildServiceRequest } from "../../../gateway/ssh/messages/general.ts";
+import { buildUserauthRequest } from "../../../gateway/ssh/messages/userauth.ts";
+import { payload, u32 } from "../../../gateway/ssh/messages/writer.ts";
+import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
+import { sshOptions, start } from "./programs.ts";
+import { startSshd, type Sshd } from "./sshd.ts";
+
+const MEGABYTE = 2 ** 20;
+/** Of one stuck session: two legs' buffers, a few hundred KiB each, and what the runtime keeps around. */
+const MOST_PER_SESSION = 4 * MEGABYTE;
+
+let sshd: Sshd;
+let front: ChildProcess;
+let port: number;
+
+before(async () => {
+  sshd = await startSshd();
+  const told = {
+    port: sshd.port,
+    hostKeys: sshd.hostKeys,
+    user: sshd.user,
+    privateKey: sshd.identity.privateKey.export({ type: "pkcs8", format: "pem" }),
+    blob: sshd.identity.publicKeyBlob.toString("base64"),
+  };
+  front = fork(join(import.meta.dirname, "front-process.ts"), [JSON.stringify(told)], {
+    execArgv: ["--expose-gc"],
+  });
+  [{ port }] = (await once(front, "message")) as [{ port: number }];
+});
+
+after(async () => {
+  const exit = once(front, "exit");
+  front.kill();
+  await exit;
+  await sshd[Symbol.asyncDispose]();
+});
+
+async function rss(): Promise<number> {
+  front.send("rss");
+  const [answer] = (await once(front, "message")) as [{ rss: number }];
+  return answer.rss;
+}
+
+describe("memory", () => {
+  it("stays bounded while clients do not read and sshd floods", async () => {
+    const clients = Array.from({ length: 8 }, () =>
+      start(
+        "ssh",
+        [...sshOptions(sshd.folder), "-n", "-p", String(port), `${sshd.user}@127.0.0.1`, "cat /dev/zero"],
+        ["ignore", "pipe", "ignore"],
+      ),
+    );
+    try {
+      await Promise.all(clients.map(({ stdout }) => once(stdout ?? assert.fail(), "data")));
+      for (const client of clients) client.kill("SIGSTOP");
+      await sleep(500);
+      const early = await rss();
+      await sleep(2000);
+      const late = await rss();
+      assert.ok(late - early < MOST_PER_SESSION, `grew by ${(late - early) / MEGABYTE} MiB in 2 s`);
+      assert.ok(late < (150 + 8 * 4) * MEGABYTE, `${late / MEGABYTE} MiB`);
+    } finally {
+      for (const client of clients) client.kill("SIGKILL");
+    }
+  });
+
+  it("stays bounded while a client asks without end and never reads an answer", async () => {
+    const before = await rss();
+    for (const flood of [payload(191), buildChannelRequest(0, "what@ever", true)]) {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      await once(socket, "connect");
+      try {
+        const transport = await connectTransport(socket, {
+          identification: "SSH-2.0-flood",
+          hostKeys: sshd.hostKeys,
+        });
+        transport.send(buildServiceRequest("ssh-userauth"));
+        transport.send(buildUserauthRequest(Buffer.from(sshd.user), "none"));
+        transport.send(buildChannelOpen("session", { sender: 0, window: 0, maxPacket: 32768 }));
+        transport.pause();
+        let room = true;
+        transport.attach({
+          payload: () => undefined,
+          drain: () => {
+            room = true;
+          },
+        });
+        let sent = 0;
+        for (const deadline = performance.now() + 3000; performance.now() < deadline; await sleep(1)) {
+          for (let index = 0; index < 2000 && room; index++, sent++) room = transport.send(flood);
+        }
+        const grown = (await rss()) - before;
+        assert.ok(sent > 10_000, `only ${sent} sent`);
+        assert.ok(grown < 32 * MEGABYTE, `grew by ${grown / MEGABYTE} MiB for ${sent} requests`);
+      } finally {
+        socket.destroy();
+      }
+    }
+  });
+
+  it("stays bounded before login too", async () => {
+    const before = await rss();
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    try {
+      const transport = await connectTransport(socket, {
+        identification: "SSH-2.0-flood",
+        hostKeys: sshd.hostKeys,
+      });
+      transport.pause();
+      let room = true;
+      transport.attach({
+        payload: () => undefined,
+        drain: () => {
+          room = true;
+        },
+      });
+      let sent = 0;
+      for (const deadline = performance.now() + 3000; performance.now() < deadline; await sleep(1)) {
+        for (let index = 0; index < 2000 && room; index++, sent++)
+          room = transport.send(payload(191, u32(0)));
+      }
+      const grown = (await rss()) - before;
+      assert.ok(grown < 32 * MEGABYTE, `grew by ${grown / MEGABYTE} MiB for ${sent} requests`);
+    } finally {
+      socket.destroy();
+    }
+  });
+});
