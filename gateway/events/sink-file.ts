@@ -100,11 +100,7 @@ export class FileSink implements EventSink {
 
   #rotate(): void {
     this.close();
-    const time = new Date().toISOString().replace(/[-:.]/g, "");
-    const taken = new Set(rotatedFiles(this.#folder));
-    let name = `${EVENT_FILE}.${time}`;
-    for (let again = 1; taken.has(name); again++)
-      name = `${EVENT_FILE}.${time}-${String(again).padStart(6, "0")}`;
+    const name = nameAfter(rotatedFiles(this.#folder).at(-1), new Date());
     renameSync(join(this.#folder, EVENT_FILE), join(this.#folder, name));
     for (const old of rotatedFiles(this.#folder).slice(0, -this.#options.keep))
       unlinkSync(join(this.#folder, old));
@@ -116,6 +112,14 @@ export function rotatedFiles(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => /^mitsubako\.json\.\d{8}T\d{9}Z(?:-\d{6})?$/.test(name))
     .sort();
+}
+
+/** A name that sorts after the newest there is, also within a millisecond and when the clock was set back. */
+function nameAfter(newest: string | undefined, now: Date): string {
+  const name = `${EVENT_FILE}.${now.toISOString().replace(/[-:.]/g, "")}`;
+  if (newest === undefined || newest < name) return name;
+  const [, base = name, again = "0"] = /^(.*Z)(?:-(\d{6}))?$/.exec(newest) ?? [];
+  return `${base}-${String(Number(again) + 1).padStart(6, "0")}`;
 }
 
 /** What a killed writer left of a line is no event; it will be written again. Returns the file's size after it. */
