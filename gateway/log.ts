@@ -6,6 +6,14 @@ export function openLog(): Logger {
   const level = process.env["MITSUBAKO_LOG"] ?? "info";
   const options = { name: "mitsubako", level };
   return process.stderr.isTTY
-    ? pino(options, pretty({ destination: 2, colorize: true, ignore: "pid,hostname,name", translateTime: "SYS:HH:MM:ss" }))
+    ? pino(
+        options,
+        pretty({
+          destination: 2,
+          colorize: true,
+          ignore: "pid,hostname,name",
+          translateTime: "SYS:HH:MM:ss",
+        }),
+      )
     : pino(options, pino.destination(2));
 }

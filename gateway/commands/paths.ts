@@ -1,3 +1,4 @@
+import { access, constants } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 /** The checkout. */
@@ -6,4 +7,19 @@ export const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
 /** A path as the operator means it: npm runs scripts in the checkout, but the operator stands where INIT_CWD says. */
 export function givenPath(path: string): string {
   return resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
+}
+
+/** Whether the system has such a program, in the folders that root's PATH has. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]) {
+    const path = join(folder, name);
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  }
+  return undefined;
 }

@@ -47,7 +47,8 @@ export class UpstreamLeg implements Disposable {
       host: way.address,
       port: way.port,
       noDelay: true,
-      ...(way.from ? { localAddress: way.from.address, localPort: way.from.port } : {}),
+      localAddress: way.from.address,
+      ...(way.from.port === 0 ? {} : { localPort: way.from.port }),
     });
     this.#socket = socket;
     // Failures reach us through `connected` and the transport; without a listener they would end the process.

@@ -62,8 +62,8 @@ export interface WayToSandbox {
   readonly state: "new" | "returning" | "shared";
   readonly address: string;
   readonly port: number;
-  /** To connect from; the firewall shows the attacker's address in its place. Absent: any. */
-  readonly from?: { readonly address: string; readonly port: number };
+  /** To connect from; the firewall shows the attacker's address in its place. Port 0: any. */
+  readonly from: { readonly address: string; readonly port: number };
 }
 
 /** What a front tells without waiting for an answer. */

@@ -83,7 +83,7 @@ export class Answers {
     const policy = this.#options.policy();
     const credential = { user: toByteString(user), password: toByteString(password) };
     const key = this.#sourceOf(session, credential);
-    const earlier = this.#options.attempts.count(session.source.address);
+    const earlier = this.#options.attempts.count(sourceKey(policy, session.source.address));
     try {
       if (isUserName(credential.user) && this.#options.pool.living(key)) {
         // One source, one truth: where it has an account with a password, the sandbox's own sshd decides.

@@ -1,5 +1,17 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chown, chmod, mkdir, readFile, realpath, rename, statfs, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lchown,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  realpath,
+  rename,
+  statfs,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
@@ -74,6 +86,7 @@ export async function layOut(path: string, archivist: Owner, fronts: readonly Ow
   await own(path, { uid: 0, gid: archivist.gid }, 0o1771);
   for (const name of ["keys"]) await folder(join(path, name), { uid: 0, gid: 0 }, 0o700);
   for (const name of ["recordings", "events"]) await folder(join(path, name), archivist, 0o700);
+  await inherit(path, archivist);
   await folder(join(path, "artifacts"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "live"), { uid: 0, gid: 0 }, 0o711);
   for (const [index, front] of fronts.entries())
@@ -85,6 +98,30 @@ export async function saveIdentity(path: string, identity: GatewayIdentity): Pro
   const temporary = join(path, ".gateway.json.new");
   await writeFile(temporary, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o644 });
   await rename(temporary, join(path, "gateway.json"));
+}
+
+/** In another slot than last time the archivist is another user: what it keeps becomes its own again. */
+async function inherit(path: string, archivist: Owner): Promise<void> {
+  for (const name of ["recordings", "events", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm"]) {
+    const top = join(path, name);
+    const stat = await lstat(top).catch(() => undefined);
+    if (!stat || !(await anyOtherOwner(top, stat, archivist))) continue;
+    await lchown(top, archivist.uid, archivist.gid);
+    if (!stat.isDirectory()) continue;
+    for (const entry of await readdir(top, { recursive: true, withFileTypes: true }))
+      await lchown(join(entry.parentPath, entry.name), archivist.uid, archivist.gid);
+  }
+}
+
+/** Of a folder, one entry stands for all: they were given to one user together. */
+async function anyOtherOwner(
+  top: string,
+  stat: { uid: number; isDirectory(): boolean },
+  owner: Owner,
+): Promise<boolean> {
+  if (!stat.isDirectory()) return stat.uid !== owner.uid;
+  const [first] = await readdir(top);
+  return first !== undefined && (await lstat(join(top, first))).uid !== owner.uid;
 }
 
 async function folder(path: string, owner: Owner, mode: number): Promise<void> {

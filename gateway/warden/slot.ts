@@ -16,12 +16,18 @@ export interface SlotLease extends AsyncDisposable {
  */
 export async function takeSlot(preferred?: number): Promise<SlotLease> {
   for (const slot of inOrder(preferred)) {
-    const server = await listen(slot);
-    if (server) return { slot, [Symbol.asyncDispose]: () => close(server) };
+    const lease = await trySlot(slot);
+    if (lease) return lease;
   }
   throw new MitsubakoError("no-free-slot", `All ${SLOTS} slots for gateways on this machine are in use.`, {
     remedy: "Stop a gateway; `ss -xl | grep mitsubako-slot` shows who holds them.",
   });
+}
+
+/** That very slot, or undefined when a gateway that lives holds it. */
+export async function trySlot(slot: number): Promise<SlotLease | undefined> {
+  const server = await listen(slot);
+  return server && { slot, [Symbol.asyncDispose]: () => close(server) };
 }
 
 function inOrder(preferred: number | undefined): number[] {

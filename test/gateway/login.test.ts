@@ -77,7 +77,7 @@ describe("logging in", { concurrency: 3 }, () => {
   });
 
   it("names that useradd would refuse never get in", async () => {
-    for (const user of ["Bob Smith", "../etc", "-rf", "0day", "a".repeat(40), "röt"])
+    for (const user of ["Bob Smith", "../etc", "-rf", "12345", "a".repeat(40), "a:b"])
       assert.notEqual(
         (await ssh(gateway, { user, password: "x", from: "127.0.1.6" }, ["true"])).code,
         0,
