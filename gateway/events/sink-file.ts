@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  fchmodSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -89,7 +88,6 @@ export class FileSink implements EventSink {
       0o640,
     );
     try {
-      fchmodSync(fd, 0o640);
       this.#size = cutTornLine(fd);
     } catch (error) {
       closeSync(fd);

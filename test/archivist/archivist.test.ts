@@ -49,6 +49,26 @@ test("events appear while a session lives, and all of them once it ended", async
   assert.deepEqual(archivist.problems, []);
 });
 
+test("events are printed to standard output when the policy says so, and no more when it does not", async (t) => {
+  const data = dataFolder(t);
+  const archivist = await ArchivistChild.start(t, data, { stdout: true });
+  const [first, second] = [new Conversation("aaaaaaaaaaaa"), new Conversation("bbbbbbbbbbbb")];
+  for (const talk of [first, second]) {
+    const live = new Live(data, talk.session);
+    live.write(talk.entries);
+    archivist.tell({ kind: "session-finished", session: talk.session, path: await live.finish(talk.end()) });
+    await archivist.archived(talk.session);
+    archivist.tell({ kind: "policy", events: { rotateAt: 1e8, keep: 5, stdout: false } });
+  }
+  await archivist.drain();
+  const printed = archivist.printed.split("\n").filter((line) => line !== "");
+  assert.deepEqual(
+    printed.map((line) => (JSON.parse(line) as CowrieEvent).session),
+    Array(3).fill("aaaaaaaaaaaa"),
+  );
+  assert.equal(events(data).length, 6);
+});
+
 test("killed in mid-stream, again and again: no event is lost and none comes twice", async (t) => {
   const data = dataFolder(t);
   const talk = new Conversation().login();

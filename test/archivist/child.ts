@@ -1,7 +1,10 @@
-/** The archivist's real process, without the warden's confinement, which is tested with the warden. */
+/**
+ * The archivist's real process, under the permission model as the warden starts it; the rest of its confinement is tested
+ * with the warden.
+ */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import type { FromArchivist, ToArchivist } from "../../gateway/model/archivist-messages.ts";
 
@@ -11,10 +14,22 @@ export const UUID = "5f1c1c0e-2a6b-11f1-9d6e-0242ac120002";
 export class ArchivistChild {
   readonly process: ChildProcess;
   readonly said: FromArchivist[] = [];
+  printed = "";
   readonly #waiting = new Set<() => void>();
 
-  constructor(t: TestContext) {
-    this.process = fork(MAIN, { serialization: "advanced", stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  constructor(t: TestContext, dataFolder: string) {
+    const code = join(dirname(MAIN), "..");
+    this.process = fork(MAIN, {
+      serialization: "advanced",
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+      execArgv: [
+        "--permission",
+        `--allow-fs-read=${code}/`,
+        `--allow-fs-read=${dataFolder}`,
+        `--allow-fs-write=${dataFolder}`,
+      ],
+    });
+    this.process.stdout?.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
     this.process.on("message", (message: FromArchivist) => {
       this.said.push(message);
       for (const look of this.#waiting) look();
@@ -23,7 +38,7 @@ export class ArchivistChild {
   }
 
   static async start(t: TestContext, dataFolder: string, events = {}): Promise<ArchivistChild> {
-    const child = new ArchivistChild(t);
+    const child = new ArchivistChild(t, dataFolder);
     const policy = { rotateAt: 100_000_000, keep: 5, stdout: false, ...events };
     child.tell({ kind: "start", dataFolder, sensor: "lab", uuid: UUID, events: policy });
     await child.hears(({ kind }) => kind === "ready");
