@@ -112,7 +112,7 @@ apt_options >"$work/apt.conf"
 # The status of a pipe is its last command's, so mmdebstrap's own goes through a file.
 {
     status=0
-    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --format=tar \
+    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --format=tar --dpkgopt=force-unsafe-io \
         --components="$COMPONENTS" --include="${packages#,}" --aptopt="$work/apt.conf" \
         --essential-hook='echo "locales locales/default_environment_locale select '"$LOCALE"'" | chroot "$1" debconf-set-selections' \
         --essential-hook='echo "locales locales/locales_to_be_generated multiselect '"$LOCALE"' UTF-8" | chroot "$1" debconf-set-selections' \

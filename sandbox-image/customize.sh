@@ -34,4 +34,5 @@ install -m 0755 "$init" "$root/usr/lib/systemd/systemd"
 # Traces of how this was made. Not $root/tmp: mmdebstrap keeps apt's configuration there until it has cleaned up itself,
 # and without it apt would clean this machine's own lists.
 rm -rf "$root"/run/* "$root"/var/tmp/* "$root"/var/log/*.log "$root"/var/log/apt/* \
-    "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root/etc/apt/apt.conf.d/99mmdebstrap"
+    "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old \
+    "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"

@@ -3,9 +3,9 @@
 ENGINE_SOCKET=/var/run/docker.sock
 ENGINE_LOG=/var/log/dockerd.log
 
-# Asked with the machine's own Node, because ours may not be there yet.
+# Asked with the machine's own Node where there is one, because ours may not run yet.
 engine_answers() {
-    [ -S "$ENGINE_SOCKET" ] && PATH=$(path_without "$root/node_modules/.bin") node -e '
+    [ -S "$ENGINE_SOCKET" ] && PATH=$(path_without "$root/node_modules/.bin"):$root/node_modules/.bin node -e '
         const [socketPath] = process.argv.slice(1);
         require("http").get({ socketPath, path: "/_ping", timeout: 3000 }, ({ statusCode, headers }) => {
             process.exit(statusCode === 200 && headers["api-version"] ? 0 : 1);
