@@ -78,9 +78,8 @@ function networkOptions(slot: number): Record<string, string> {
 
 async function inspect(engine: Engine, name: string): Promise<NetworkInspectInfo | undefined> {
   try {
-    return await engine.call(
-      "describe the sandboxes' network",
-      (docker) => docker.getNetwork(name).inspect(),
+    return await engine.call("describe the sandboxes' network", (docker) =>
+      docker.getNetwork(name).inspect(),
     );
   } catch (error) {
     if (isGone(error)) return undefined;

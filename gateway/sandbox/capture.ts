@@ -1,0 +1,209 @@
+import type { BigIntStats } from "node:fs";
+import { constants } from "node:fs";
+import { open, readlink } from "node:fs/promises";
+import { toByteString, type ByteString } from "../model/bytes.ts";
+import type { Change } from "../model/capture.ts";
+import type { Policy } from "../model/policy.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type { Artifacts } from "./artifacts.ts";
+import { sameOwner, type Baseline } from "./baseline.ts";
+import { hashOf, type Hashes } from "./hashes.ts";
+import { below, type Layers } from "./layers.ts";
+import type { EngineFacts } from "./engine-facts.ts";
+import { walkUpper, type Found } from "./upper-walk.ts";
+
+export interface CaptureInput {
+  readonly layers: Layers;
+  readonly baseline: Baseline;
+  readonly bounds: Policy["evidence"];
+  readonly artifacts: Artifacts;
+  readonly remap: EngineFacts["remap"];
+  /** What earlier captures of the same sandbox found. */
+  readonly hashes: Hashes;
+}
+
+export interface Captured {
+  readonly changes: readonly Change[];
+  readonly cut: boolean;
+}
+
+/** A change, before it is known whether its content is kept. */
+interface Listed {
+  readonly change: Change;
+  readonly stat: BigIntStats | undefined;
+}
+
+/**
+ * What the sandbox's source changed, with the content of every added or changed file kept within the bounds. The sandbox is frozen or
+ * dead. Devices, pipes and sockets are listed, never opened.
+ */
+export async function captureChanges(input: CaptureInput): Promise<Captured> {
+  const { listed, cut } = await list(input);
+  const changes: Change[] = [];
+  let files = 0;
+  let bytes = 0;
+  for (const { change, stat } of listed) {
+    if (change.type !== "file" || stat === undefined) {
+      changes.push(change);
+      continue;
+    }
+    const size = Number(stat.size);
+    const leftOut = overBounds(input.bounds, size, files, bytes);
+    const outcome = leftOut ? { leftOut } : await keep(input, change.path as ByteString, stat);
+    if ("sha256" in outcome) {
+      files++;
+      bytes += size;
+    }
+    changes.push({ ...change, ...outcome });
+  }
+  return { changes, cut };
+}
+
+function overBounds(
+  bounds: Policy["evidence"],
+  size: number,
+  files: number,
+  bytes: number,
+): Change["leftOut"] | undefined {
+  if (size > bounds.largestFile) return "too-large";
+  if (files >= bounds.mostFiles) return "count-reached";
+  return bytes + size > bounds.mostBytes ? "total-reached" : undefined;
+}
+
+/** Sorted by path, as `docker diff` does. */
+async function list(input: CaptureInput): Promise<{ listed: readonly Listed[]; cut: boolean }> {
+  const { layers, baseline, bounds } = input;
+  const listed = new Map<string, Listed>();
+  const folders = new Map<string, Listed>();
+  const seen = new Set<ByteString>();
+  let cut = false;
+  const walk = walkUpper(layers, () => (cut = true));
+  for await (const found of walk) {
+    seen.add(found.path);
+    if (listed.size >= bounds.mostChanges) {
+      cut = true;
+      break;
+    }
+    const kind = await kindOf(found, input);
+    if (kind === undefined) continue;
+    const entry = await describe(found, kind, input);
+    // A folder that only lies on the way counts when something in it does.
+    if (entry.change.type === "directory" && kind === "C" && !isFolderChanged(found, baseline))
+      folders.set(found.path, entry);
+    else listed.set(found.path, entry);
+  }
+  if (!cut)
+    for (const path of baseline.paths)
+      if (!seen.has(path)) listed.set(path, { change: { kind: "D", path, type: "gone" }, stat: undefined });
+  for (const path of [...listed.keys()])
+    for (let at = parentOf(path); at !== undefined; at = parentOf(at)) {
+      const folder = folders.get(at);
+      if (folder) listed.set(at, folder);
+      folders.delete(at);
+    }
+  const sorted = [...listed.values()].sort((one, other) => (one.change.path < other.change.path ? -1 : 1));
+  return { listed: sorted.slice(0, bounds.mostChanges), cut: cut || sorted.length > bounds.mostChanges };
+}
+
+/** Undefined: it is as it was. */
+async function kindOf(found: Found, input: CaptureInput): Promise<Change["kind"] | undefined> {
+  const { path, now, before } = found;
+  const { baseline, remap, hashes, layers } = input;
+  // What the image had and our preparations took away is in the baseline's absence of it, not the source's doing.
+  if (!now) return baseline.wasGone(path) ? undefined : "D";
+  if (baseline.isUntouched(path, now)) return now.isDirectory() && before ? "C" : undefined;
+  const hash = () => hashOf(hashes, layers.upper, path, now);
+  if (await baseline.isOurs(path, now, remap, hash)) return undefined;
+  if (baseline.has(path)) return "C";
+  if (!before) return "A";
+  return (await isCopyOnly(found, input)) ? undefined : "C";
+}
+
+/** overlayfs copies a file up when it is opened for writing, whether or not anything is written. */
+async function isCopyOnly({ path, now, before }: Found, { hashes, layers }: CaptureInput): Promise<boolean> {
+  if (!now?.isFile() || !before?.stat.isFile()) return false;
+  if (!sameOwner(now, before.stat) || now.mode !== before.stat.mode || now.size !== before.stat.size)
+    return false;
+  if (now.mtimeNs !== before.stat.mtimeNs) return false;
+  const [one, other] = await Promise.all([
+    hashOf(hashes, layers.upper, path, now),
+    hashOf(hashes, before.layer, path, before.stat),
+  ]);
+  return one !== undefined && one === other;
+}
+
+/** Other names in it, another owner or mode; not merely one that something changed below. */
+function isFolderChanged({ path, now, before }: Found, baseline: Baseline): boolean {
+  if (!now) return true;
+  if (baseline.isUntouched(path, now) || baseline.isFolderOfOurs(path)) return false;
+  if (baseline.has(path) || !before?.stat.isDirectory()) return true;
+  const { stat } = before;
+  return !sameOwner(now, stat) || now.mode !== stat.mode || now.mtimeNs !== stat.mtimeNs;
+}
+
+async function describe(
+  { path, now: stat }: Found,
+  kind: Change["kind"],
+  { layers, remap }: CaptureInput,
+): Promise<Listed> {
+  if (!stat) return { change: { kind, path, type: "gone" }, stat: undefined };
+  const type = typeOf(stat);
+  return {
+    stat,
+    change: {
+      kind,
+      path,
+      type,
+      mode: Number(stat.mode) & 0o7777,
+      uid: Number(stat.uid) - remap.uid,
+      gid: Number(stat.gid) - remap.gid,
+      size: Number(stat.size),
+      modifiedAt: timeOf(stat),
+      ...(type === "link"
+        ? { linkTarget: toByteString(await readlink(below(layers.upper, path), { encoding: "buffer" })) }
+        : {}),
+    },
+  };
+}
+
+function typeOf(stat: BigIntStats): Change["type"] {
+  if (stat.isFile()) return "file";
+  if (stat.isDirectory()) return "directory";
+  return stat.isSymbolicLink() ? "link" : "other";
+}
+
+/** A file's time can be set to anything, also to what no Date can be. */
+function timeOf(stat: BigIntStats): string {
+  const date = new Date(Number(stat.mtimeMs));
+  return Number.isNaN(date.getTime()) ? "unknown" : date.toISOString();
+}
+
+async function keep(
+  { layers, artifacts, bounds, hashes }: CaptureInput,
+  path: ByteString,
+  listed: BigIntStats,
+): Promise<{ sha256: string } | { leftOut: "unreadable" | "too-large" }> {
+  const known = hashes.kept(path, listed);
+  if (known !== undefined) return { sha256: known };
+  try {
+    // Without O_NONBLOCK a pipe that took the file's place would hang us; without O_NOFOLLOW a link would lead out.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    await using file = await open(below(layers.upper, path), flags);
+    const opened = await file.stat({ bigint: true });
+    if (!opened.isFile() || opened.ino !== listed.ino || opened.dev !== listed.dev)
+      return { leftOut: "unreadable" };
+    const content = file.createReadStream({ autoClose: false, highWaterMark: 1 << 18 });
+    const kept = await artifacts.keep(content as AsyncIterable<Buffer>, bounds.largestFile);
+    if (kept === undefined) return { leftOut: "too-large" };
+    hashes.remember(path, listed, kept.sha256);
+    return { sha256: kept.sha256 };
+  } catch (error) {
+    if (error instanceof MitsubakoError) throw error;
+    return { leftOut: "unreadable" };
+  }
+}
+
+function parentOf(path: string): string | undefined {
+  const slash = path.lastIndexOf("/");
+  return slash <= 0 ? undefined : path.slice(0, slash);
+}

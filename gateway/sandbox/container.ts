@@ -1,0 +1,105 @@
+import type { ContainerInspectInfo } from "dockerode";
+import type { SandboxId } from "../model/ids.ts";
+import { Archive } from "./archive.ts";
+import { EngineRefused, isGone, type Engine } from "./docker.ts";
+import type { EngineFacts } from "./engine-facts.ts";
+
+/** One container of the engine, whatever state its sandbox is in. */
+export class SandboxContainer {
+  readonly id: SandboxId;
+  /** The engine's id, 64 hexadecimal characters. */
+  readonly container: string;
+  readonly address: string;
+  readonly image: string;
+  readonly archive: Archive;
+  readonly facts: EngineFacts;
+  readonly #engine: Engine;
+
+  constructor(
+    engine: Engine,
+    facts: EngineFacts,
+    names: { id: SandboxId; container: string; address: string; image: string },
+  ) {
+    this.#engine = engine;
+    this.facts = facts;
+    this.id = names.id;
+    this.container = names.container;
+    this.address = names.address;
+    this.image = names.image;
+    this.archive = new Archive(engine, names.container, facts.remap);
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#engine.call(
+      "start a sandbox",
+      (docker, abortSignal) => docker.getContainer(this.container).start({ abortSignal }),
+      { signal },
+    );
+  }
+
+  inspect(): Promise<ContainerInspectInfo> {
+    return this.#engine.call("describe a sandbox", (docker, abortSignal) =>
+      docker.getContainer(this.container).inspect({ abortSignal }),
+    );
+  }
+
+  /** Undefined when it is gone or stopped: there is nothing to freeze then. About 25 ms, and as much to thaw. */
+  async freeze(): Promise<AsyncDisposable | undefined> {
+    try {
+      await this.#engine.call("freeze a sandbox", (docker, abortSignal) =>
+        docker.getContainer(this.container).pause({ abortSignal }),
+      );
+    } catch (error) {
+      const { State: state } = await this.inspect();
+      // Whoever froze it before did not thaw it: it is ours to thaw now.
+      if (!state.Paused) {
+        if (state.Running) throw error;
+        return undefined;
+      }
+    }
+    return { [Symbol.asyncDispose]: () => this.#thaw() };
+  }
+
+  async #thaw(): Promise<void> {
+    try {
+      await this.#engine.call("thaw a sandbox", (docker, abortSignal) =>
+        docker.getContainer(this.container).unpause({ abortSignal }),
+      );
+    } catch (error) {
+      // It was killed meanwhile.
+      if (!(error instanceof EngineRefused)) throw error;
+      const { State: state } = await this.inspect();
+      if (state.Paused) throw error;
+    }
+  }
+
+  /** Kills whatever runs in it and takes it away. Not an error when it is gone. */
+  async remove(): Promise<void> {
+    await removeContainer(this.#engine, this.container);
+  }
+}
+
+/** Milliseconds. A container whose disk is full of files takes the engine seconds to delete. */
+const REMOVE_TIMEOUT = 180_000;
+
+/** @returns whether there was one. */
+export async function removeContainer(engine: Engine, id: string): Promise<boolean> {
+  try {
+    await engine.call(
+      "remove a sandbox",
+      (docker, abortSignal) => docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
+      { timeout: REMOVE_TIMEOUT },
+    );
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    // Another removal of the same container is under way; it is as good as ours.
+    if (error instanceof EngineRefused && error.status === 409 && /already in progress/.test(error.message))
+      return false;
+    throw error;
+  }
+}

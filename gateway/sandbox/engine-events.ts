@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Engine } from "./docker.ts";
+import { slotFilter } from "./labels.ts";
+
+/** Milliseconds until the stream is opened again after it broke. */
+const PAUSE = 1000;
+
+/**
+ * Tells of each container of the slot that ended, whether the engine says so or, after the connection to it was lost, it is
+ * found missing. Until the signal is aborted.
+ */
+export async function watchEnds(
+  engine: Engine,
+  slot: number,
+  onEnd: (container: string) => void,
+  known: () => Iterable<string>,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  const isOver = () => signal.aborted;
+  while (!isOver()) {
+    try {
+      await follow(engine, slot, onEnd, known, signal);
+    } catch (error) {
+      if (isOver()) return;
+      log.warn({ err: error }, "the engine's events cannot be followed for now");
+    }
+    await sleep(PAUSE, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function follow(
+  engine: Engine,
+  slot: number,
+  onEnd: (container: string) => void,
+  known: () => Iterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const filters = { ...slotFilter(slot), type: ["container"], event: ["die", "destroy"] };
+  const stream = (await engine.call("tell of events", (docker) =>
+    docker.getEvents({ filters: JSON.stringify(filters), abortSignal: signal }),
+  )) as NodeJS.ReadableStream & { destroy(): void };
+  const close = () => {
+    stream.destroy();
+  };
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    // What ended before the stream was open was not told. In this order: what starts meanwhile is not missed.
+    const before = [...known()];
+    const running = await engine.call("list the sandboxes", (docker) =>
+      docker.listContainers({ filters: slotFilter(slot) }),
+    );
+    const ids = new Set(running.map(({ Id }) => Id));
+    for (const container of before) if (!ids.has(container)) onEnd(container);
+    let rest = "";
+    for await (const part of stream) {
+      const lines = (rest + part.toString("utf8")).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line.trim() !== "") onEnd((JSON.parse(line) as { id: string }).id);
+    }
+  } finally {
+    signal.removeEventListener("abort", close);
+    stream.destroy();
+  }
+}

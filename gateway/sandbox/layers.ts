@@ -1,0 +1,57 @@
+import { lstatSync, type BigIntStats } from "node:fs";
+import { lstat } from "node:fs/promises";
+import type { ContainerInspectInfo } from "dockerode";
+import { toByteString, type ByteString } from "../model/bytes.ts";
+
+/** Where overlay2 keeps a container's files on the host. */
+export interface Layers {
+  /** What the container wrote. */
+  readonly upper: string;
+  /** What it started from, uppermost first. */
+  readonly lowers: readonly string[];
+  /** Both together, as the container sees them; mounted while it runs. */
+  readonly merged: string;
+}
+
+/**
+ * Undefined where they cannot be reached: another storage driver, or a gateway that runs in a container without the
+ * engine's folder. A container that does not run has no merged folder.
+ */
+export function reachableLayers(info: ContainerInspectInfo): Layers | undefined {
+  const { Name: driver, Data: data } = info.GraphDriver as {
+    Name: string;
+    Data?: Partial<Record<"UpperDir" | "LowerDir" | "MergedDir", string>> | null;
+  };
+  if (driver !== "overlay2" || !data?.UpperDir || !data.LowerDir || !data.MergedDir) return undefined;
+  const layers = { upper: data.UpperDir, lowers: data.LowerDir.split(":"), merged: data.MergedDir };
+  return [layers.upper, ...layers.lowers].every(isFolder) ? layers : undefined;
+}
+
+/** Whether the engine mounted it and we see that mount: the folder alone, without the mount, is empty. */
+export function isMerged(layers: Layers): boolean {
+  return isFolder(`${layers.merged}/etc`);
+}
+
+/** A path on the host for one inside, byte for byte. `path` begins with a slash and was walked to, never asked for. */
+export function below(root: string, path: ByteString): Buffer {
+  return Buffer.concat([Buffer.from(root), Buffer.from(path, "latin1")]);
+}
+
+export function joined(folder: ByteString, name: Uint8Array): ByteString {
+  return `${folder === "/" ? "" : folder}/${toByteString(name)}` as ByteString;
+}
+
+/** Without following a link in the last place. Undefined when there is none. */
+export async function lstatOf(root: string, path: ByteString): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(below(root, path), { bigint: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,272 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { newSandboxId } from "../model/ids.ts";
+import type { HostKeyFile, Persona } from "../model/persona.ts";
+import type { Policy } from "../model/policy.ts";
+import { AccountKeeper, type Ensured } from "./account-keeper.ts";
+import type { Artifacts } from "./artifacts.ts";
+import { readAuthorizedKeys } from "./authorized-keys.ts";
+import { Baseline } from "./baseline.ts";
+import { captureChanges, type Captured } from "./capture.ts";
+import { SandboxContainer } from "./container.ts";
+import type { Engine } from "./docker.ts";
+import type { EngineFacts } from "./engine-facts.ts";
+import { grantOnce, type Grant } from "./grant.ts";
+import { Hashes } from "./hashes.ts";
+import { isMerged, reachableLayers, type Layers } from "./layers.ts";
+import { isAddressTaken, type SandboxNetwork } from "./network.ts";
+import { PristineFiles } from "./pristine.ts";
+import { waitForSsh } from "./probe.ts";
+import { containerSpec } from "./spec.ts";
+
+/** What every sandbox of a gateway is made with. */
+export interface SandboxKit {
+  readonly engine: Engine;
+  readonly facts: EngineFacts;
+  readonly network: SandboxNetwork;
+  readonly persona: Pick<Persona, "image" | "hostname">;
+  readonly hostKeys: readonly HostKeyFile[];
+  readonly artifacts: Artifacts;
+  /** After a container's start and before anybody is let in; when it fails, so does the sandbox. */
+  readonly onStarted: () => Promise<void>;
+}
+
+/** Milliseconds until sshd has to be up; 0.5 s on an idle machine. */
+const READY_WITHIN = 60_000;
+
+/**
+ * A sandbox's life is Created → Ready → Assigned → gone; each state has only the calls that it allows. Whoever has one has to
+ * remove it in the end.
+ * @throws MitsubakoError `engine-dead`, `engine-refused`, `no-sandbox`; the signal's reason. Nothing is left behind then.
+ */
+export async function makeSandbox(
+  kit: SandboxKit,
+  policy: Policy["sandbox"],
+  signal?: AbortSignal,
+): Promise<ReadySandbox> {
+  const created = await CreatedSandbox.create(kit, policy);
+  try {
+    return await created.start(signal);
+  } catch (error) {
+    await created.remove();
+    throw error;
+  }
+}
+
+/** Its files can be prepared; nothing runs in it. */
+export class CreatedSandbox {
+  readonly #kit: SandboxKit;
+  readonly #policy: Policy["sandbox"];
+  readonly #container: SandboxContainer;
+
+  private constructor(kit: SandboxKit, policy: Policy["sandbox"], container: SandboxContainer) {
+    this.#kit = kit;
+    this.#policy = policy;
+    this.#container = container;
+  }
+
+  static async create(kit: SandboxKit, policy: Policy["sandbox"]): Promise<CreatedSandbox> {
+    const container = await createContainer(kit, policy);
+    const created = new CreatedSandbox(kit, policy, container);
+    try {
+      await container.archive.write(hostKeyFiles(kit.hostKeys));
+      return created;
+    } catch (error) {
+      await created.remove();
+      throw error;
+    }
+  }
+
+  async start(signal?: AbortSignal): Promise<ReadySandbox> {
+    const container = this.#container;
+    await container.start(signal);
+    await this.#kit.onStarted();
+    await waitForSsh(container.address, 22, READY_WITHIN, signal);
+    const layers = reachableLayers(await container.inspect());
+    const files =
+      layers && isMerged(layers) ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
+    const accounts = await AccountKeeper.open(container.archive, files);
+    const baseline = layers ? await settled(layers) : new Baseline();
+    return new ReadySandbox({ kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers });
+  }
+
+  remove(): Promise<void> {
+    return discard(this.#kit, this.#container);
+  }
+}
+
+interface Parts {
+  readonly kit: SandboxKit;
+  readonly policy: Policy["sandbox"];
+  readonly container: SandboxContainer;
+  readonly accounts: AccountKeeper;
+  readonly baseline: Baseline;
+  readonly layers: Layers | undefined;
+}
+
+/** sshd answers; nobody has been in it and no password lets anybody in. */
+export class ReadySandbox {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get container(): string {
+    return this.#parts.container.container;
+  }
+
+  /** The policy that it was made for. */
+  get policy(): Policy["sandbox"] {
+    return this.#parts.policy;
+  }
+
+  assign(): AssignedSandbox {
+    return new AssignedSandbox(this.#parts);
+  }
+
+  remove(): Promise<void> {
+    return discard(this.#parts.kit, this.#parts.container);
+  }
+}
+
+/** It belongs to one source. */
+export class AssignedSandbox {
+  readonly #parts: Parts;
+  readonly #hashes = new Hashes();
+  #baseline: Baseline;
+  /** Names that once had a password here: whatever became of them, the sandbox's own sshd decides about them. */
+  readonly #decided = new Set<string>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#baseline = parts.baseline;
+    parts.accounts.watchedBy({
+      prepared: async () => {
+        if (parts.layers) this.#baseline = await Baseline.take(parts.layers);
+      },
+      wrote: (files, foreign) => {
+        this.#baseline.add(files, foreign);
+      },
+    });
+  }
+
+  get id() {
+    return this.#parts.container.id;
+  }
+
+  /** The engine's id of the container. */
+  get container(): string {
+    return this.#parts.container.container;
+  }
+
+  get address(): string {
+    return this.#parts.container.address;
+  }
+
+  get image(): string {
+    return this.#parts.container.image;
+  }
+
+  /** Whether the sandbox's own sshd is to decide about this user: the account has, or had, a password. */
+  async hasPassword(user: string): Promise<boolean> {
+    if (this.#decided.has(user)) return true;
+    const account = await this.#parts.accounts.find(user);
+    if (account?.hasPassword !== true) return false;
+    this.#decided.add(user);
+    return true;
+  }
+
+  /** `user` and `password` are valid as model/user-name.ts says. An account that has a password keeps it. */
+  async ensureAccount(user: string, password: Uint8Array): Promise<Ensured> {
+    const outcome = await this.#parts.accounts.ensure(user, password, this.#parts.policy.sudo);
+    this.#decided.add(user);
+    return outcome;
+  }
+
+  /** As sshd in the sandbox would read it; undefined when there is nothing that it would read. */
+  async readAuthorizedKeys(user: string): Promise<Buffer | undefined> {
+    const account = await this.#parts.accounts.find(user);
+    return account && readAuthorizedKeys(this.#parts.container.archive, account);
+  }
+
+  /** `line`: options and key as in authorized_keys. */
+  grantOnce(user: string, line: string): Promise<Grant> {
+    return grantOnce(this.#parts.container.archive, user, line);
+  }
+
+  /** Freezes the sandbox, lists what its source changed, keeps the contents, thaws it. */
+  async capture(bounds: Policy["evidence"]): Promise<Captured> {
+    const { container, layers, kit } = this.#parts;
+    if (!layers) return { changes: [], cut: true };
+    await using held = new AsyncDisposableStack();
+    held.use(await container.freeze());
+    return await captureChanges({
+      layers,
+      bounds,
+      baseline: this.#baseline,
+      artifacts: kit.artifacts,
+      remap: container.facts.remap,
+      hashes: this.#hashes,
+    });
+  }
+
+  remove(): Promise<void> {
+    return discard(this.#parts.kit, this.#parts.container);
+  }
+}
+
+async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Promise<SandboxContainer> {
+  const { engine, facts, network, persona } = kit;
+  const id = newSandboxId();
+  const { slot, gateway } = network;
+  for (let tries = 1; ; tries++) {
+    const address = network.addresses.take();
+    try {
+      const spec = containerSpec({ slot, id, sandbox: policy, persona, facts, address, gateway });
+      const { id: container } = await engine.call("create a sandbox", (docker) =>
+        docker.createContainer(spec),
+      );
+      return new SandboxContainer(engine, facts, { id, container, address, image: persona.image });
+    } catch (error) {
+      // One that somebody else took stays taken: the next one is tried.
+      if (tries < 3 && isAddressTaken(error)) continue;
+      network.addresses.giveBack(address);
+      throw error;
+    }
+  }
+}
+
+const HOST_KEY_NAMES = {
+  "ssh-rsa": "ssh_host_rsa_key",
+  "ecdsa-sha2-nistp256": "ssh_host_ecdsa_key",
+  "ssh-ed25519": "ssh_host_ed25519_key",
+} as const satisfies Record<HostKeyFile["type"], string>;
+
+function hostKeyFiles(keys: readonly HostKeyFile[]) {
+  const root = { uid: 0, gid: 0, modifiedAt: new Date() };
+  return keys.flatMap(({ type, privateKey, publicKey }) => {
+    const path = `etc/ssh/${HOST_KEY_NAMES[type]}`;
+    return [
+      { ...root, path, mode: 0o600, content: Buffer.from(privateKey) },
+      { ...root, path: `${path}.pub`, mode: 0o644, content: Buffer.from(publicKey) },
+    ];
+  });
+}
+
+/** sshd is not the last thing that starts: waits until two looks find the same. At most 0.6 s. */
+async function settled(layers: Layers): Promise<Baseline> {
+  let before = await Baseline.take(layers);
+  for (let looks = 0; looks < 10; looks++) {
+    await sleep(60);
+    const now = await Baseline.take(layers);
+    if (now.equals(before)) return now;
+    before = now;
+  }
+  return before;
+}
+
+/** Its address is free again only when it is really gone. */
+async function discard(kit: SandboxKit, container: SandboxContainer): Promise<void> {
+  await container.remove();
+  kit.network.addresses.giveBack(container.address);
+}

@@ -1,0 +1,349 @@
+import { LRUCache } from "lru-cache";
+import type { Logger } from "pino";
+import type { Capture } from "../model/capture.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type { SessionId } from "../model/ids.ts";
+import type { HostKeyFile, Persona } from "../model/persona.ts";
+import type { Policy } from "../model/policy.ts";
+import { Artifacts } from "./artifacts.ts";
+import type { Engine } from "./docker.ts";
+import { learnEngine } from "./engine-facts.ts";
+import { watchEnds } from "./engine-events.ts";
+import { Lease } from "./lease.ts";
+import { makeSandbox, type AssignedSandbox, type ReadySandbox, type SandboxKit } from "./lifecycle.ts";
+import { checkEngine } from "./limits.ts";
+import { ensureNetwork, removeNetwork, type NetworkPlan } from "./network.ts";
+import { Nursery } from "./nursery.ts";
+import type { Tenancy } from "./tenancy.ts";
+
+export interface PoolOptions {
+  readonly engine: Engine;
+  readonly slot: number;
+  readonly network: NetworkPlan;
+  /** The policy in force; asked each time. */
+  readonly policy: () => Policy;
+  readonly persona: Pick<Persona, "image" | "hostname">;
+  readonly hostKeys: readonly HostKeyFile[];
+  /** The folder `data/artifacts`. */
+  readonly artifacts: string;
+  readonly log: Logger;
+  /** After a container's start and before anybody is let in. */
+  readonly onStarted: () => Promise<void>;
+  /** What a source changed. Its last session is the one whose end caused the capture. */
+  readonly onCapture: (capture: Capture) => Promise<void>;
+  /** A sandbox reached its total life: these sessions have to end. */
+  readonly onExpired: (sessions: readonly SessionId[]) => void;
+}
+
+/** Milliseconds from the last session's end to the capture, so that a source that logs in again at once does not wait. */
+const CAPTURE_AFTER = 1000;
+/** Milliseconds that sessions get to end when their sandbox's life is over. */
+const EXPIRY_GRACE = 15_000;
+/** Milliseconds without a session after which a sandbox makes way for a spare. */
+const STALE_AFTER = 60_000;
+/** The policy's own bound for `sandbox.most`. */
+const MOST_EVER = 4096;
+
+/**
+ * Only behind a fence that stands. Spares are made in the background.
+ * @throws MitsubakoError `engine-dead`, `engine-refused`
+ */
+export async function startPool(options: PoolOptions): Promise<Pool> {
+  const { engine, slot, persona, hostKeys, onStarted } = options;
+  const facts = await learnEngine(engine);
+  for (const sentence of checkEngine(options.policy(), facts)) options.log.warn(sentence);
+  const network = await ensureNetwork(engine, slot, options.network);
+  const artifacts = new Artifacts(options.artifacts);
+  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, onStarted });
+}
+
+/** The sandboxes of a gateway: who has which, who waits, what goes. */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #nursery: Nursery;
+  readonly #tenancies = new Map<string, Tenancy>();
+  /** Those without a session, the longest unused first to go. Nothing that is in here has a live session. */
+  readonly #idle: LRUCache<string, Tenancy>;
+  /** All that have a sandbox which is not yet leaving, also those that are over. */
+  readonly #held = new Set<Tenancy>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  readonly #watch: Promise<void>;
+
+  constructor(options: PoolOptions, kit: SandboxKit) {
+    this.#options = options;
+    this.#idle = new LRUCache({
+      max: MOST_EVER,
+      ttl: 1,
+      ttlAutopurge: true,
+      dispose: (tenancy, _, reason) => {
+        if (reason === "expire") this.#close(tenancy);
+      },
+    });
+    this.#nursery = new Nursery({
+      make: (signal) => makeSandbox(kit, this.#policy, signal),
+      most: () => this.#policy.most,
+      spares: () => Math.min(this.#policy.spares, this.#policy.most),
+      isCurrent: (spare) => isSame(spare.policy, this.#policy),
+      makeRoom: (forWhom) => this.#makeRoom(forWhom),
+      log: options.log,
+    });
+    this.#watch = watchEnds(
+      options.engine,
+      options.slot,
+      (container) => {
+        this.#ended(container);
+      },
+      () => this.#containers(),
+      this.#stop.signal,
+      options.log,
+    );
+    this.#nursery.pump();
+  }
+
+  /** Sandboxes that exist, spares that are ready, sources that have one. */
+  get figures(): { readonly sandboxes: number; readonly spares: number; readonly sources: number } {
+    const { count, spares } = this.#nursery;
+    return { sandboxes: count, spares, sources: this.#tenancies.size };
+  }
+
+  /** Whether this source has a sandbox. */
+  living(source: string): boolean {
+    return this.#tenancies.get(source)?.sandbox !== undefined;
+  }
+
+  /**
+   * The source's sandbox, its own from before or a fresh one. Sessions of one source that ask at the same time share one.
+   * @throws MitsubakoError `no-sandbox`; the signal's reason. Then nothing is held.
+   */
+  async lease(source: string, session: SessionId, signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted();
+    if (this.#stop.signal.aborted) throw new MitsubakoError("no-sandbox", "The gateway is stopping.");
+    const tenancy = this.#tenancies.get(source) ?? this.#open(source);
+    const lease = new Lease(session, source, (returned) => this.#release(tenancy, returned));
+    tenancy.leases.add(lease);
+    this.#idle.delete(source);
+    clearTimeout(tenancy.captureTimer);
+    try {
+      const sandbox = await unlessAborted(tenancy.arrival, signal);
+      await unlessAborted(tenancy.capturing ?? Promise.resolve(), signal);
+      const isFirst = tenancy.sessions.size === 0;
+      const others = [...tenancy.leases].some((other) => other !== lease && other.session !== session);
+      tenancy.sessions.add(session);
+      tenancy.isUsed = true;
+      lease.grant({
+        sandbox,
+        state: isFirst ? "new" : others ? "shared" : "returning",
+        expires: new Date(tenancy.expires),
+        isAlive: () => !tenancy.isOver,
+      });
+      return lease;
+    } catch (error) {
+      await lease[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Looks again at what the policy wants: spares that are not as it wants them are replaced. */
+  policyChanged(): void {
+    this.#nursery.pump();
+  }
+
+  /** Captures and removes every sandbox and the network. Sessions should be over; those that are not lose theirs. */
+  async drain(): Promise<void> {
+    this.#stop.abort();
+    const spares = this.#nursery.close();
+    for (const tenancy of this.#tenancies.values()) tenancy.abandoned.abort(stopping());
+    for (const tenancy of this.#held) this.#close(tenancy);
+    while (this.#closing.size > 0) await Promise.all(this.#closing);
+    await spares;
+    await this.#nursery.close();
+    await this.#watch;
+    await removeNetwork(this.#options.engine, this.#options.slot);
+  }
+
+  get #policy(): Policy["sandbox"] {
+    return this.#options.policy().sandbox;
+  }
+
+  #open(source: string): Tenancy {
+    const abandoned = new AbortController();
+    const tenancy: Tenancy = {
+      source,
+      arrival: this.#nursery.take(abandoned.signal).then((ready) => this.#arrived(tenancy, ready)),
+      sandbox: undefined,
+      leases: new Set(),
+      sessions: new Set(),
+      expires: 0,
+      isUsed: false,
+      isOver: false,
+      idleSince: 0,
+      capturing: undefined,
+      captureTimer: undefined,
+      lifeTimer: undefined,
+      abandoned,
+    };
+    this.#tenancies.set(source, tenancy);
+    tenancy.arrival.catch(() => {
+      this.#forget(tenancy);
+    });
+    return tenancy;
+  }
+
+  #arrived(tenancy: Tenancy, ready: ReadySandbox): AssignedSandbox {
+    const { life } = this.#policy;
+    tenancy.sandbox = ready.assign();
+    tenancy.expires = Date.now() + life;
+    tenancy.lifeTimer = setTimeout(() => {
+      this.#expired(tenancy);
+    }, life);
+    this.#held.add(tenancy);
+    this.#nursery.pump();
+    return tenancy.sandbox;
+  }
+
+  #release(tenancy: Tenancy, lease: Lease): Promise<void> {
+    tenancy.leases.delete(lease);
+    // The last to leave comes last.
+    if (tenancy.sessions.delete(lease.session)) tenancy.sessions.add(lease.session);
+    if (tenancy.leases.size > 0) return Promise.resolve();
+    if (!tenancy.sandbox) {
+      this.#forget(tenancy);
+      tenancy.abandoned.abort(new MitsubakoError("no-sandbox", "Nobody waits for this sandbox any more."));
+    } else if (tenancy.isOver || this.#policy.mode === "fresh") this.#close(tenancy);
+    else this.#rest(tenancy);
+    return Promise.resolve();
+  }
+
+  /** Nobody is in it; its source may come back. */
+  #rest(tenancy: Tenancy): void {
+    const left = tenancy.expires - Date.now();
+    tenancy.idleSince = Date.now();
+    this.#idle.set(tenancy.source, tenancy, { ttl: Math.max(1, Math.min(this.#policy.idle, left)) });
+    if (!tenancy.isUsed) return;
+    tenancy.captureTimer = setTimeout(() => {
+      void this.#capture(tenancy);
+    }, CAPTURE_AFTER);
+  }
+
+  #expired(tenancy: Tenancy): void {
+    this.#forget(tenancy);
+    if (tenancy.leases.size === 0) {
+      this.#close(tenancy);
+      return;
+    }
+    this.#options.onExpired([...new Set([...tenancy.leases].map(({ session }) => session))]);
+    // The sessions' ends close it; one that does not end loses it.
+    tenancy.lifeTimer = setTimeout(() => {
+      this.#close(tenancy);
+    }, EXPIRY_GRACE);
+  }
+
+  /** A container ended by itself: killed from inside, out of memory, or by the operator. */
+  #ended(container: string): void {
+    this.#nursery.lost(container);
+    for (const tenancy of this.#held)
+      if (tenancy.sandbox?.container === container) {
+        this.#options.log.warn({ sandbox: tenancy.sandbox.id }, "a sandbox ended by itself");
+        this.#forget(tenancy);
+        if (tenancy.leases.size === 0) this.#close(tenancy);
+      }
+  }
+
+  /** Its source gets another one when it comes again. */
+  #forget(tenancy: Tenancy): void {
+    tenancy.isOver = true;
+    if (this.#tenancies.get(tenancy.source) !== tenancy) return;
+    this.#tenancies.delete(tenancy.source);
+    this.#idle.delete(tenancy.source);
+  }
+
+  #makeRoom(forWhom: "source" | "spare"): boolean {
+    const [longest] = this.#idle.rvalues();
+    if (longest === undefined) return false;
+    if (forWhom === "spare") {
+      // A returning source's own sandbox is worth more than a spare, but not for ever.
+      const { most, spares } = this.#policy;
+      if (this.#held.size <= Math.max(1, most - spares)) return false;
+      if (Date.now() - longest.idleSince < STALE_AFTER) return false;
+    }
+    this.#close(longest);
+    return true;
+  }
+
+  /** Captures what was not, then removes it. */
+  #close(tenancy: Tenancy): void {
+    this.#forget(tenancy);
+    clearTimeout(tenancy.lifeTimer);
+    clearTimeout(tenancy.captureTimer);
+    if (!this.#held.delete(tenancy)) return;
+    const { sandbox } = tenancy;
+    const removal = this.#capture(tenancy).then(() => sandbox?.remove());
+    this.#nursery.leaving(removal);
+    const closing = removal.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#closing.add(closing);
+    void closing.finally(() => this.#closing.delete(closing));
+  }
+
+  /** Never rejects: a sandbox that cannot be captured is used and removed all the same. */
+  #capture(tenancy: Tenancy): Promise<void> {
+    const capturing = (tenancy.capturing ?? Promise.resolve()).then(async () => {
+      if (!tenancy.isUsed || !tenancy.sandbox) return;
+      tenancy.isUsed = false;
+      const { id } = tenancy.sandbox;
+      const sessions = [...tenancy.sessions];
+      try {
+        const { changes, cut } = await tenancy.sandbox.capture(this.#options.policy().evidence);
+        const takenAt = new Date().toISOString();
+        await this.#options.onCapture({
+          sandbox: id,
+          sessions,
+          source: tenancy.source,
+          takenAt,
+          changes,
+          cut,
+        });
+      } catch (error) {
+        this.#options.log.error({ err: error, sandbox: id }, "a sandbox's changes could not be captured");
+      }
+    });
+    tenancy.capturing = capturing;
+    return capturing.finally(() => {
+      if (tenancy.capturing === capturing) tenancy.capturing = undefined;
+    });
+  }
+
+  *#containers(): Generator<string> {
+    for (const { sandbox } of this.#held) if (sandbox) yield sandbox.container;
+  }
+}
+
+/** Spares are worth keeping when only what does not shape a container has changed. */
+function isSame(one: Policy["sandbox"], other: Policy["sandbox"]): boolean {
+  const shape = (sandbox: Policy["sandbox"]) =>
+    JSON.stringify({ ...sandbox, mode: 0, most: 0, spares: 0, idle: 0, life: 0 });
+  return one === other || shape(one) === shape(other);
+}
+
+function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = () => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) {
+      giveUp();
+      return;
+    }
+    signal.addEventListener("abort", giveUp, { once: true });
+    wait.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", giveUp);
+    });
+  });
+}
+
+function stopping(): MitsubakoError {
+  return new MitsubakoError("no-sandbox", "The gateway is stopping.");
+}

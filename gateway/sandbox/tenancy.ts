@@ -1,0 +1,30 @@
+import type { SessionId } from "../model/ids.ts";
+import type { AssignedSandbox } from "./lifecycle.ts";
+import type { Lease } from "./lease.ts";
+
+/** One source's sandbox, from the first session that asks for it until it is removed. */
+export interface Tenancy {
+  /** Canonical source key. */
+  readonly source: string;
+  /** Settles when there is a sandbox. */
+  readonly arrival: Promise<AssignedSandbox>;
+  sandbox: AssignedSandbox | undefined;
+  /** Live ones, also those that still wait. */
+  readonly leases: Set<Lease>;
+  /** Every session that was in it, the last to leave last. */
+  readonly sessions: Set<SessionId>;
+  /** Milliseconds since 1970 at which its life ends; set when there is a sandbox. */
+  expires: number;
+  /** Whether a session was in it since the last capture. */
+  isUsed: boolean;
+  /** Nobody new is let in; it goes when the last one has left. */
+  isOver: boolean;
+  /** When the last session left, in milliseconds since 1970. */
+  idleSince: number;
+  /** The capture that runs now; a source that returns waits for it. */
+  capturing: Promise<void> | undefined;
+  captureTimer: NodeJS.Timeout | undefined;
+  lifeTimer: NodeJS.Timeout | undefined;
+  /** Ends the wait for a sandbox when nobody waits any more. */
+  readonly abandoned: AbortController;
+}
