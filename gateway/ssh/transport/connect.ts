@@ -1,0 +1,56 @@
+import type { Socket } from "node:net";
+import { EXT_INFO_CLIENT, IMPLEMENTED, STRICT_CLIENT } from "./algorithms.ts";
+import { Connection } from "./connection.ts";
+import { algorithmsOf } from "./host-key.ts";
+import { symmetricOffer } from "./kexinit.ts";
+import type { ConnectOptions } from "./options.ts";
+import type { Transport } from "./transport.ts";
+
+/** What is fastest here comes first; the measurements are in docs/decisions/own-transport.md. */
+const PREFERRED = {
+  kex: ["curve25519-sha256", ...IMPLEMENTED.kex.filter((name) => name !== "curve25519-sha256")],
+  hostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"],
+  cipher: [
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+  ],
+  mac: IMPLEMENTED.mac,
+  compression: ["none"],
+};
+
+/**
+ * The client's side of a connection that is or is being made: identification and first key exchange. As `serveTransport` in all else.
+ *
+ * @throws TransportFailed
+ */
+export async function connectTransport(socket: Socket, options: ConnectOptions): Promise<Transport> {
+  const lists = { ...PREFERRED, ...options.offer };
+  const provable = options.hostKeys.flatMap(({ type }) => algorithmsOf(type));
+  const markers = [EXT_INFO_CLIENT, ...(options.strict === false ? [] : [STRICT_CLIENT])];
+  const connection = new Connection(socket, {
+    role: {
+      kind: "client",
+      expected: options.hostKeys.map(({ publicKey }) => blobOf(publicKey)),
+    },
+    identification: options.identification,
+    offer: symmetricOffer({
+      ...lists,
+      kex: [...lists.kex, ...markers],
+      hostKey: lists.hostKey.filter((name) => provable.includes(name)),
+    }),
+    rekey: options.rekey ?? {},
+    signal: options.signal,
+    onIdentification: () => undefined,
+  });
+  await connection.established;
+  return connection;
+}
+
+/** Out of a `.pub` line: type, base64, comment. */
+function blobOf(publicKey: string): Buffer {
+  return Buffer.from(publicKey.trim().split(/\s+/)[1] ?? "", "base64");
+}

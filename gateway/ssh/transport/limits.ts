@@ -1,0 +1,33 @@
+/** OpenSSH's `PACKET_MAX_SIZE` (packet.h): the packet length field of what is taken, and here also of what inflating may yield. Bytes. */
+export const LARGEST_PACKET = 256 * 1024;
+
+/** What is held for a peer that does not read before `send` says false, and before its own packets are not read either. Bytes. */
+export interface WriteMarks {
+  /** `send` is false above it; `drain` comes below half of it. */
+  readonly backpressure: number;
+  /** Above it nothing more is read from the peer, so that answers to what it sends cannot pile up. */
+  readonly stopReading: number;
+}
+
+export const BEFORE_LOGIN: WriteMarks = { backpressure: 64 * 1024, stopReading: 64 * 1024 };
+export const AFTER_LOGIN: WriteMarks = { backpressure: 256 * 1024, stopReading: 768 * 1024 };
+
+/** When we ask for new keys ourselves. OpenSSH's own values where absent. */
+export interface RekeyLimits {
+  /** Packets in one direction; 2^31 if absent (RFC 4344 section 3.1). */
+  readonly packets?: number;
+  /** Bytes in one direction; if absent 2^32 blocks for ciphers of 16 byte blocks, 1 GiB for others (RFC 4344 section 3.2). */
+  readonly bytes?: number;
+}
+
+const MOST_PACKETS = 2 ** 31;
+
+/** As in OpenSSH's `ssh_set_newkeys`. Blocks of the cipher. */
+export function mostBlocks(blockSize: number, limits: RekeyLimits): number {
+  const usual = blockSize >= 16 ? 2 ** (blockSize * 2) : 2 ** 30 / blockSize;
+  return limits.bytes === undefined ? usual : Math.min(usual, limits.bytes / blockSize);
+}
+
+export function mostPackets(limits: RekeyLimits): number {
+  return Math.min(MOST_PACKETS, limits.packets ?? MOST_PACKETS);
+}

@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
+import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
+import type { ConnectOptions, ServeOptions } from "../../../gateway/ssh/transport/options.ts";
+import { serveTransport } from "../../../gateway/ssh/transport/serve.ts";
+import type { Transport } from "../../../gateway/ssh/transport/transport.ts";
+import { HOST_KEYS } from "./keys.ts";
+
+export const SERVER_OPTIONS: ServeOptions = {
+  identification: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10",
+  hostKeys: HOST_KEYS,
+  offer: IMPLEMENTED,
+  signatureAlgorithms: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"],
+};
+
+export const CLIENT_OPTIONS: ConnectOptions = {
+  identification: "SSH-2.0-OpenSSH_9.2p1",
+  hostKeys: HOST_KEYS,
+};
+
+export interface Sockets extends AsyncDisposable {
+  /** The accepted end and the connecting end. */
+  readonly server: Socket;
+  readonly client: Socket;
+}
+
+/** Two ends of one connection over loopback. */
+export async function socketPair(): Promise<Sockets> {
+  const listener = createServer({ pauseOnConnect: false });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const client = connect((listener.address() as AddressInfo).port, "127.0.0.1");
+  const [server] = (await once(listener, "connection")) as [Socket];
+  for (const socket of [server, client]) socket.on("error", () => undefined);
+  return {
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      server.destroy();
+      client.destroy();
+      listener.close();
+      await once(listener, "close");
+    },
+  };
+}
+
+export interface Pair extends AsyncDisposable {
+  readonly server: Transport;
+  readonly client: Transport;
+}
+
+/** A server and a client of ours, past their first key exchange. */
+export async function transportPair(
+  serve: Partial<ServeOptions> = {},
+  connecting: Partial<ConnectOptions> = {},
+): Promise<Pair> {
+  const sockets = await socketPair();
+  const [server, client] = await Promise.all([
+    serveTransport(sockets.server, { ...SERVER_OPTIONS, ...serve }),
+    connectTransport(sockets.client, { ...CLIENT_OPTIONS, ...connecting }),
+  ]);
+  return { server, client, [Symbol.asyncDispose]: () => sockets[Symbol.asyncDispose]() };
+}
