@@ -113,7 +113,7 @@ async function kindOf(found: Found, input: CaptureInput): Promise<Change["kind"]
   if (!now) return baseline.wasGone(path) ? undefined : "D";
   if (baseline.isUntouched(path, now)) return now.isDirectory() && before ? "C" : undefined;
   const hash = () => hashOf(hashes, layers.upper, path, now);
-  if (await baseline.isOurs(path, now, remap, hash)) return undefined;
+  if (await baseline.isOurs(path, now, remap, hash)) return now.isDirectory() ? "C" : undefined;
   if (baseline.has(path)) return "C";
   if (!before) return "A";
   return (await isCopyOnly(found, input)) ? undefined : "C";

@@ -45,7 +45,7 @@ function identifies(host: string, port: number): Promise<true | string> {
     let seen = "";
     socket.on("data", (bytes) => {
       seen += bytes.toString("latin1");
-      if (/^SSH-2\.0-.*\n/m.test(seen)) end(true);
+      if (/^SSH-2\.0-[^\n]*\n/m.test(seen)) end(true);
       else if (seen.length > 4096) end("what answers is no SSH server");
     });
     socket.on("error", (error) => {

@@ -1,0 +1,145 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { pino } from "pino";
+import type { Capture } from "../../gateway/model/capture.ts";
+import { newSessionId, type SessionId } from "../../gateway/model/ids.ts";
+import { policySchema, type Policy } from "../../gateway/model/policy.ts";
+import { Engine } from "../../gateway/sandbox/docker.ts";
+import { findPersona } from "../../gateway/sandbox/image/find.ts";
+import { makeHostKeys } from "../../gateway/sandbox/image/host-keys.ts";
+import { startPool, type Pool } from "../../gateway/sandbox/pool.ts";
+import { reap } from "../../gateway/sandbox/reap.ts";
+
+type SandboxSettings = Partial<Policy["sandbox"]>;
+
+/** A pool on the real engine, on a slot and network of the test's own, without a fence: its traffic stays on its bridge. */
+export interface Workbench extends AsyncDisposable {
+  readonly pool: Pool;
+  readonly engine: Engine;
+  readonly slot: number;
+  readonly artifacts: string;
+  readonly captures: Capture[];
+  readonly expired: SessionId[];
+  /** In force from now on. */
+  change(sandbox: SandboxSettings): void;
+  session(): SessionId;
+}
+
+/** `slot`: 12 to 15, one for each file of tests, so that they can run beside each other. */
+export async function openWorkbench(
+  slot: number,
+  sandbox: SandboxSettings = {},
+  rest: Partial<Policy> = {},
+): Promise<Workbench> {
+  const engine = new Engine();
+  await reap({ engine, slot });
+  const folder = await mkdtemp(join(tmpdir(), "mitsubako-sandbox-"));
+  const artifacts = join(folder, "artifacts");
+  await promisify(execFile)("mkdir", ["-m", "0750", artifacts]);
+  const defaults: Policy = { ...policySchema.parse({}), ...rest };
+  let policy: Policy = { ...defaults, sandbox: { ...defaults.sandbox, spares: 0, ...sandbox } };
+  const captures: Capture[] = [];
+  const expired: SessionId[] = [];
+  const persona = await findPersona(engine, policy.persona);
+  const pool = await startPool({
+    engine,
+    slot,
+    network: { subnet: `10.${200 + slot}.77.0/24`, gateway: `10.${200 + slot}.77.1` },
+    policy: () => policy,
+    persona,
+    hostKeys: await makeHostKeys(join(folder, "keys"), persona.hostname),
+    artifacts,
+    log: pino({ level: process.env["LOG_LEVEL"] ?? "silent" }),
+    onStarted: () => Promise.resolve(),
+    onCapture: (capture) => {
+      captures.push(capture);
+      return Promise.resolve();
+    },
+    onExpired: (sessions) => expired.push(...sessions),
+  });
+  return {
+    pool,
+    engine,
+    slot,
+    artifacts,
+    captures,
+    expired,
+    change(settings) {
+      policy = { ...policy, sandbox: { ...policy.sandbox, ...settings } };
+      pool.policyChanged();
+    },
+    session: newSessionId,
+    async [Symbol.asyncDispose]() {
+      await pool.drain();
+      await reap({ engine, slot });
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Logs in with OpenSSH's client and runs a command there; the password goes through a pipe, any bytes but a newline. */
+export function login(
+  address: string,
+  user: string,
+  password: Uint8Array | string,
+  command: string,
+  input = "",
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      StrictHostKeyChecking: "no",
+      UserKnownHostsFile: "/dev/null",
+      GlobalKnownHostsFile: "/dev/null",
+      PreferredAuthentications: "password",
+      PubkeyAuthentication: "no",
+      NumberOfPasswordPrompts: "1",
+      ConnectTimeout: "10",
+      LogLevel: "ERROR",
+    };
+    const child = spawn(
+      "sshpass",
+      [
+        "-d3",
+        "ssh",
+        "-F",
+        "/dev/null",
+        ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+        "-l",
+        user,
+        address,
+        command,
+      ],
+      { stdio: ["pipe", "pipe", "pipe", "pipe"], timeout: 60_000 },
+    );
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("latin1").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("latin1").on("data", (text: string) => (stderr += text));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      resolve({ code, stdout, stderr });
+    });
+    const [, , , pipe] = child.stdio;
+    if (pipe && "end" in pipe) pipe.end(Buffer.concat([Buffer.from(password), Buffer.from("\n")]));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+/** Polls until it holds. */
+export async function eventually(holds: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
+  const deadline = Date.now() + within;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not so within ${within} ms: ${holds.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
