@@ -15,6 +15,15 @@ engine_answers() {
 # A docker client alone is no engine: what counts is one that answers, or a dockerd that can be started.
 engine_is_installed() { command -v dockerd >/dev/null || engine_answers; }
 
+# What is to be installed for an engine. One that is there already is not ours to replace; docker.io would even conflict
+# with docker-ce.
+engine_packages() {
+    ! engine_is_installed || return 0
+    echo docker.io
+    # dockerd refuses to start containers where the kernel has AppArmor but its parser is missing.
+    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || echo apparmor
+}
+
 # For an engine that this set-up installs, and no other: root in a sandbox is nobody on the host (userns-remap),
 # sandboxes outlive a restart of the engine, logs are bounded. Written before the package starts the engine.
 configure_engine() {

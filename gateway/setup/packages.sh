@@ -17,10 +17,6 @@ GATEWAY_PACKAGES="nftables conntrack iptables iproute2 mmdebstrap debian-archive
 TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko hydra sshpass tmux curl git"
 
 bring_packages() {
-    # An engine that is there already is not ours to replace; docker.io would even conflict with docker-ce.
-    engine_is_installed || set -- "$@" docker.io
-    # dockerd refuses to start containers where the kernel has AppArmor but its parser is missing.
-    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || set -- "$@" apparmor
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
 

@@ -2,6 +2,8 @@
 # Prepares the machine, then runs the gateway or its tests. Called by `npm start`, `npm test` and `npm run bench`:
 #
 #     sh gateway/setup/run.sh serve|test|bench [arguments of it]
+#     sh gateway/setup/run.sh prepare              everything but the start
+#     sh gateway/setup/run.sh packages             only the distribution's packages, no engine: for Dockerfile.gateway
 #
 # Only what is missing is brought, so a second run costs a few tenths of a second. Whatever cannot be had is told in
 # one sentence with its remedy, and the exit code is 2. POSIX sh, because nothing of ours is installed yet.
@@ -28,15 +30,19 @@ fail() {
 
 purpose=${1:-}
 case $purpose in
-serve | test | bench | prepare) shift ;;
-*) fail "run.sh takes serve, test, bench or prepare as its first argument, not \"$purpose\"." ;;
+serve | test | bench | prepare | packages) shift ;;
+*) fail "run.sh takes serve, test, bench, prepare or packages as its first argument, not \"$purpose\"." ;;
 esac
 
 require_root
 require_debian_or_ubuntu
 case $purpose in
-test | bench) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES ;;
-*) bring_packages $GATEWAY_PACKAGES ;;
+packages)
+    bring_packages $GATEWAY_PACKAGES
+    exit 0
+    ;;
+test | bench) bring_packages $GATEWAY_PACKAGES $TEST_PACKAGES $(engine_packages) ;;
+*) bring_packages $GATEWAY_PACKAGES $(engine_packages) ;;
 esac
 bring_npm_packages
 require_readable_code

@@ -15,7 +15,7 @@ say() { echo "set-up: $*"; }
 fail() { echo "mitsubako: $*"; exit 2; }
 here=gateway/setup; root=$PWD
 for part in machine packages engine; do . gateway/setup/$part.sh; done
-bring_packages $GATEWAY_PACKAGES`;
+bring_packages $GATEWAY_PACKAGES $(engine_packages)`;
 
 const INFO = `node_modules/.bin/node -e '
   require("http").get({ socketPath: "/run/docker.sock", path: "/info" }, (answer) => answer.pipe(process.stdout))'`;
