@@ -1,12 +1,10 @@
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { raiseFence, type Fence } from "./firewall/fence.ts";
+import { raiseFence, reapFence, type Fence } from "./firewall/fence.ts";
 import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
 import type { Endpoint } from "./model/endpoint.ts";
-import { MitsubakoError } from "./model/errors.ts";
-import type { FrontConfiguration } from "./model/front-messages.ts";
-import type { HostKeyFile, Persona } from "./model/persona.ts";
+import type { Persona } from "./model/persona.ts";
 import type { LoadedPolicy, Policy } from "./model/policy.ts";
 import { ARCHIVIST_INDEX, childUid } from "./model/slot.ts";
 import { loadPolicy } from "./policy/load.ts";
@@ -65,7 +63,9 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   await layOut(data.path, ownerOf(slot, ARCHIVIST_INDEX), fronts);
 
   // Whatever carries this slot's number is ours to remove: nobody else holds the slot.
-  for (const removed of await reap({ engine, slot })) log.info({ removed }, "left by a gateway that died");
+  for (const { kind, name } of await reap({ engine, slot }))
+    log.info(`removed the ${kind} ${name}, left by a gateway that died`);
+  await reapFence(slot);
   const fence = await raisedFence(slot, policy);
   held.defer(() => fence.lower());
 

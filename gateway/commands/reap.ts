@@ -1,4 +1,4 @@
-import { reapFence } from "../firewall/fence.ts";
+import { fenceRemains, reapFence } from "../firewall/fence.ts";
 import { SLOTS } from "../model/slot.ts";
 import { Engine } from "../sandbox/docker.ts";
 import { reap } from "../sandbox/reap.ts";
@@ -15,7 +15,11 @@ export async function reapCommand(options: { dryRun?: true; json?: true }): Prom
       tell({ slot, held: true }, `slot ${slot}: a gateway runs there, nothing of it is touched`);
       continue;
     }
-    const removed = [...(await reap({ engine, slot, dryRun })), ...(await reapFence(slot, { dryRun }))];
+    const removed = [
+      ...(await reap({ engine, slot, dryRun })).map(({ kind, name }) => `${kind} ${name}`),
+      ...(await fenceRemains(slot)),
+    ];
+    if (!dryRun) await reapFence(slot);
     found += removed.length;
     for (const what of removed)
       tell({ slot, removed: what, dryRun }, `slot ${slot}: ${dryRun ? "would remove" : "removed"} ${what}`);

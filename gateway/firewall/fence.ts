@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { command } from "./command.ts";
 import { bridgeFaults, isolatePorts, lowerBridge, networksOn, raiseBridge } from "./bridge.ts";
 import { applyRules, expectedTable, FAMILIES, listTable, removeTable } from "./nft.ts";
 import { bridgeOf, tableOf } from "../model/slot.ts";
 import { fencePlan, preferencesOf, type FencePlan } from "./plan.ts";
-import { lowerRouting, raiseRouting, routingFaults } from "./routing.ts";
+import { lowerRouting, raiseRouting, routingFaults, rulesAt } from "./routing.ts";
 import { rulesText } from "./rules.ts";
 import { openSourceAddresses, type SourceAddresses } from "./source-address.ts";
 import type { Subnet } from "./subnet.ts";
@@ -80,6 +81,18 @@ export async function checkFence(plan: FencePlan): Promise<string[]> {
 /** Removes whatever a slot's gateway left in the kernel, without knowing its subnet. The caller holds the slot. */
 export async function reapFence(slot: number): Promise<void> {
   await lower(slot);
+}
+
+/** What of a slot's fence is in the kernel, one name each; for telling what reaping would remove. */
+export async function fenceRemains(slot: number): Promise<string[]> {
+  const remains: string[] = [];
+  if (existsSync(`/sys/class/net/${bridgeOf(slot)}`)) remains.push(`bridge ${bridgeOf(slot)}`);
+  for (const family of FAMILIES)
+    if ((await listTable(family, tableOf(slot))) !== undefined)
+      remains.push(`table ${family} ${tableOf(slot)}`);
+  const rules = await rulesAt(preferencesOf(slot));
+  if (rules > 0) remains.push(`${rules} routing rules`);
+  return remains;
 }
 
 async function raise(plan: FencePlan): Promise<void> {

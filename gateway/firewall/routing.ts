@@ -33,6 +33,12 @@ export async function lowerRouting(preferences: readonly number[]): Promise<void
   }
 }
 
+/** How many rules stand at the given preferences. */
+export async function rulesAt(preferences: readonly number[]): Promise<number> {
+  const rules = await Promise.all(FAMILIES.map(readRules));
+  return rules.flat().filter(({ priority }) => preferences.includes(priority)).length;
+}
+
 const FAMILIES = ["-4", "-6"] as const;
 type Family = (typeof FAMILIES)[number];
 

@@ -123,7 +123,9 @@ export class Recording {
   /** Writes the end and the last checkpoint and closes the file, also when it throws `recording-failed`. */
   async close(end: SessionEnded): Promise<ClosedRecording> {
     try {
-      this.#append(ENTRY_TYPES.end, undefined, 0, Buffer.from(JSON.stringify(end)));
+      this.#usable();
+      // Not by #append: its own checkpoint, when one is due, would be followed by this one, and nothing follows the last.
+      this.#put(ENTRY_TYPES.end, undefined, 0, Buffer.from(JSON.stringify(end)));
       this.#checkpoint();
       this.#write();
       this.#ended = true;

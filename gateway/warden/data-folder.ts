@@ -61,10 +61,9 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
       path,
       identity: await readIdentity(path),
       [Symbol.asyncDispose]: () =>
-        new Promise((resolve) =>
-          lock.close(() => {
+        new Promise((resolve) => { lock.close(() => {
             resolve();
-          }),
+          }); },
         ),
     };
   } catch (cause) {
@@ -88,7 +87,7 @@ export async function layOut(path: string, archivist: Owner, fronts: readonly Ow
   for (const name of ["recordings", "events"]) await folder(join(path, name), archivist, 0o700);
   await inherit(path, archivist);
   await folder(join(path, "artifacts"), { uid: 0, gid: archivist.gid }, 0o750);
-  await folder(join(path, "live"), { uid: 0, gid: 0 }, 0o711);
+  await folder(join(path, "live"), { uid: 0, gid: archivist.gid }, 0o751);
   for (const [index, front] of fronts.entries())
     // The front may make files in its folder and not list it; the archivist, its owner, reads along.
     await folder(join(path, "live", String(index)), { uid: archivist.uid, gid: front.gid }, 0o730);

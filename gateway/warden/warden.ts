@@ -136,7 +136,9 @@ export class Warden implements AsyncDisposable {
       artifacts: join(data.path, "artifacts"),
       log,
       // A new container's port is barred from the others' before anybody is let into it.
-      onStarted: () => fence.isolate(),
+      onStarted: async () => {
+        fence.isolate();
+      },
       onCapture: (capture) => this.#recordings.captured(capture),
       onExpired: (sessions) => {
         for (const session of sessions) this.#endSession(session, "sandbox-deadline");
@@ -188,6 +190,7 @@ export class Warden implements AsyncDisposable {
           "a new policy is in force",
         );
         this.#fronts.tellAll({ kind: "configure", configuration: this.#configuration() });
+        this.#pool?.policyChanged();
         this.#archivist.tell({ kind: "policy", events: update.loaded.policy.events });
         break;
       default:
