@@ -27,7 +27,7 @@ export class NftSession implements AsyncDisposable {
    */
   add(element: string): Promise<void> {
     const added = new Promise<void>((resolve, reject) => this.#waiting.push({ element, resolve, reject }));
-    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+    this.#working ??= this.#work();
     return added;
   }
 
@@ -38,6 +38,8 @@ export class NftSession implements AsyncDisposable {
   }
 
   async #work(): Promise<void> {
+    // Let all that is asked for in this turn go together.
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST_AT_ONCE);
       try {
@@ -47,6 +49,8 @@ export class NftSession implements AsyncDisposable {
         await this.#oneByOne(batch, error);
       }
     }
+    // In the same turn as the look above, or a wish that comes in between would wait for ever.
+    this.#working = undefined;
   }
 
   /** A batch is one transaction, so one bad element fails all of it. */

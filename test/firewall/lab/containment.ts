@@ -90,7 +90,7 @@ await maker.kill();
 
 // From here on the handle's own repair is what puts things right again.
 const fence = await raiseFence({ slot: SLOT, subnet: SUBNET });
-await fence.isolate();
+fence.isolate();
 const watchers = await Promise.all([
   Talker.start("world", ["python3", labFile("watch.py"), "frames", "eth0"]),
   Talker.start("two", ["python3", labFile("watch.py"), "frames", "eth0"]),
