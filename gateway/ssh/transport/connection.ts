@@ -11,7 +11,7 @@ import { IdentificationReader, quirksOf } from "./identification.ts";
 import { KeyExchange, type ExchangeRole, type ExchangeWire } from "./key-exchange.ts";
 import type { KexInit } from "./kexinit.ts";
 import { AFTER_LOGIN, BEFORE_LOGIN, mostBlocks, mostPackets, type RekeyLimits } from "./limits.ts";
-import { LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
+import { KEX_MSG, LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
 import { PacketWriter } from "./packet-writer.ts";
@@ -307,17 +307,28 @@ export class Connection implements Transport, ExchangeWire {
       const told = `Invalid ssh2 packet type: ${type}`;
       throw new ProtocolError(told, told);
     }
+    const unwanted = type === MSG.IGNORE || type === MSG.UNIMPLEMENTED || type === MSG.DEBUG;
+    if (unwanted && this.#exchange.initial && this.#exchange.strict)
+      this.#exchange.unexpected(type, sequence);
     if (type <= MSG.DEBUG || type === MSG.EXT_INFO) {
       this.#takeTransportMessage(type, bytes, sequence);
       return undefined;
     }
     if (this.#exchange.skips()) return undefined;
     if (type >= KEX_TYPES.first && type <= KEX_TYPES.last) {
+      if (type === KEX_MSG.NEWKEYS && this.#exchange.strict) this.#reader.resetSequence();
+      if (type === KEX_MSG.KEXINIT && this.#tooEarlyToRekey) {
+        this.#exchange.unexpected(type, sequence);
+        return undefined;
+      }
       const step = this.#exchange.take(bytes, sequence);
       if (step) this.#wait(step);
       return undefined;
     }
     if (this.#exchange.initial) {
+      // sshd has nobody yet for these and leaves without a word.
+      if (type > KEX_TYPES.last)
+        throw new ProtocolError(`a packet of type ${type} before the first key exchange`);
       this.#exchange.unexpected(type, sequence);
       return undefined;
     }
@@ -326,6 +337,11 @@ export class Connection implements Transport, ExchangeWire {
     if (type === MSG.USERAUTH_SUCCESS && this.role === "client") this.#authenticated = true;
     handler.payload(bytes, sequence);
     return handler;
+  }
+
+  /** sshd takes no KEXINIT between the first key exchange and the login. */
+  get #tooEarlyToRekey(): boolean {
+    return this.role === "server" && !this.#exchange.initial && !this.#authenticated;
   }
 
   #takeTransportMessage(type: number, bytes: Buffer, sequence: number): void {
@@ -461,8 +477,8 @@ export class Connection implements Transport, ExchangeWire {
     else if (this.#blocked) this.#wake();
   }
 
-  newKeysIn(opener: Opener, agreed: Agreed, resetSequence: boolean): void {
-    this.#reader.install(opener, resetSequence);
+  newKeysIn(opener: Opener, agreed: Agreed): void {
+    this.#reader.install(opener);
     this.#compress("in", agreed);
   }
 

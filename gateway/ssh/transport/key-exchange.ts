@@ -42,7 +42,7 @@ export interface ExchangeWire {
   sendNow(payload: Uint8Array): void;
   sendUnimplemented(sequence: number): void;
   newKeysOut(sealer: Sealer, agreed: Agreed, resetSequence: boolean): void;
-  newKeysIn(opener: Opener, agreed: Agreed, resetSequence: boolean): void;
+  newKeysIn(opener: Opener, agreed: Agreed): void;
   /** Both directions have their keys. */
   finished(): void;
 }
@@ -118,7 +118,7 @@ export class KeyExchange {
     const { peerInit, agreed, newKeysSent, side } = this.#running;
     switch (bytes[0]) {
       case KEX_MSG.KEXINIT:
-        if (peerInit) throw new ProtocolError("a second KEXINIT in one key exchange");
+        if (peerInit) break;
         return this.#takeKexInit(Buffer.from(bytes), sequence);
       case KEX_MSG.INIT:
         if (this.#role.kind === "server" && agreed && !newKeysSent)
@@ -290,7 +290,7 @@ export class KeyExchange {
     this.#running = {};
     this.initial = false;
     this.agreed = agreed;
-    this.#wire.newKeysIn(opener, agreed, this.strict);
+    this.#wire.newKeysIn(opener, agreed);
     this.#wire.finished();
   }
 }

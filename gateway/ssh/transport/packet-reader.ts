@@ -61,12 +61,16 @@ export class PacketReader {
     }
   }
 
-  /** New keys from the next packet on. With strict key exchange the sequence number starts anew. */
-  install(opener: Opener, resetSequence: boolean): void {
+  /** New keys from the next packet on. */
+  install(opener: Opener): void {
     this.#opener = opener;
-    if (resetSequence) this.#nextSequence = 0;
     this.packets = 0;
     this.blocks = 0;
+  }
+
+  /** Of the next packet, to 0. With strict key exchange OpenSSH does so at each NEWKEYS, even one that it refuses. */
+  resetSequence(): void {
+    this.#nextSequence = 0;
   }
 
   /** From the next packet on; undefined: no compression. */

@@ -1,0 +1,189 @@
+/** A client that says what a well-behaved one would not, and writes down what it hears. */
+import { connect, type Socket } from "node:net";
+import { payload, string } from "../../../gateway/ssh/messages/writer.ts";
+import { EXT_INFO_CLIENT, STRICT_CLIENT } from "../../../gateway/ssh/transport/algorithms.ts";
+import type { Opener, Sealer } from "../../../gateway/ssh/transport/ciphers/direction.ts";
+import { KeyExchange } from "../../../gateway/ssh/transport/key-exchange.ts";
+import { buildKexInit, symmetricOffer } from "../../../gateway/ssh/transport/kexinit.ts";
+import { Outbox } from "../../../gateway/ssh/transport/outbox.ts";
+import { PacketReader } from "../../../gateway/ssh/transport/packet-reader.ts";
+import { PacketWriter } from "../../../gateway/ssh/transport/packet-writer.ts";
+
+export interface Heard {
+  /** The server's identification and any text in place of packets. */
+  text: string;
+  /** Payloads as `type:hex`, without those whose content is random (KEXINIT, REPLY: only their type). */
+  packets: string[];
+  ended: boolean;
+}
+
+export interface ProbeOptions {
+  readonly strict?: boolean;
+  readonly cipher?: string;
+  /** How long nothing must come to count as all there is. Milliseconds. */
+  readonly patience?: number;
+}
+
+const IDENTIFICATION = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10";
+
+export class Probe {
+  readonly heard: Heard = { text: "", packets: [], ended: false };
+  readonly socket: Socket;
+  readonly writer: PacketWriter;
+  readonly #reader = new PacketReader();
+  readonly #exchange: KeyExchange;
+  readonly #patience: number;
+  #identified = false;
+  #steps: Promise<void> = Promise.resolve();
+  #lastHeard = performance.now();
+  /** What the exchange wants to send is kept back while false. */
+  #automatic = false;
+  #wanted: Buffer[] = [];
+  #pendingSealer: { sealer: Sealer; strict: boolean } | undefined;
+
+  constructor(port: number, hostKeys: readonly Buffer[], options: ProbeOptions = {}) {
+    this.#patience = options.patience ?? 200;
+    this.socket = connect(port, "127.0.0.1");
+    const outbox = new Outbox(this.socket, () => undefined);
+    this.writer = new PacketWriter(outbox);
+    this.#flush = () => {
+      outbox.flush();
+    };
+    this.#exchange = new KeyExchange(
+      { kind: "client", expected: hostKeys },
+      {
+        sendNow: (bytes) => {
+          if (this.#automatic) this.packet(Buffer.from(bytes));
+          else this.#wanted.push(Buffer.from(bytes));
+        },
+        sendUnimplemented: () => undefined,
+        newKeysOut: (sealer: Sealer, _agreed, strict) => {
+          if (this.#automatic) this.writer.install(sealer, strict);
+          else this.#pendingSealer = { sealer, strict };
+        },
+        newKeysIn: (opener: Opener) => {
+          if (options.strict !== false) this.#reader.resetSequence();
+          this.#reader.install(opener);
+        },
+        finished: () => undefined,
+      },
+      Buffer.from(IDENTIFICATION),
+      symmetricOffer({
+        kex: ["curve25519-sha256", EXT_INFO_CLIENT, ...(options.strict === false ? [] : [STRICT_CLIENT])],
+        hostKey: ["ssh-ed25519"],
+        cipher: [options.cipher ?? "aes128-ctr"],
+        mac: ["hmac-sha2-256-etm@openssh.com"],
+        compression: ["none"],
+      }),
+    );
+    this.socket.on("error", () => undefined);
+    this.socket.on("close", () => {
+      this.heard.ended = true;
+    });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#lastHeard = performance.now();
+      this.#steps = this.#steps
+        .then(() => this.#take(chunk))
+        .catch((error: unknown) => {
+          this.heard.packets.push(`probe: ${String(error)}`);
+        });
+    });
+  }
+
+  readonly #flush: () => void;
+
+  raw(bytes: string | Buffer): void {
+    this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+  }
+
+  packet(bytes: Buffer): void {
+    this.writer.write(bytes);
+    this.#flush();
+  }
+
+  identify(): void {
+    this.raw(`${IDENTIFICATION}\r\n`);
+  }
+
+  /** Our KEXINIT; the rest of the exchange waits for `go`. */
+  kexInit(): void {
+    this.#automatic = true;
+    this.#exchange.begin();
+    this.#automatic = false;
+  }
+
+  /** Lets the key exchange send what it wants to. */
+  async go(): Promise<void> {
+    await this.quiet();
+    this.#automatic = true;
+    for (const bytes of this.#wanted) this.packet(bytes);
+    this.#wanted = [];
+    if (this.#pendingSealer) this.writer.install(this.#pendingSealer.sealer, this.#pendingSealer.strict);
+    this.#pendingSealer = undefined;
+    await this.quiet();
+  }
+
+  /** Everything up to NEWKEYS in both directions. */
+  async ready(): Promise<void> {
+    this.identify();
+    this.#automatic = true;
+    this.#exchange.begin();
+    await this.quiet();
+  }
+
+  /** Up to the server's NEWKEYS; ours is held back until `go`. */
+  async untilNewKeys(): Promise<void> {
+    this.identify();
+    this.kexInit();
+    await this.quiet();
+    const [init] = this.#wanted.splice(0, 1);
+    if (init) this.packet(init);
+    await this.quiet();
+  }
+
+  /** Waits until nothing has come for a while. */
+  async quiet(): Promise<void> {
+    this.#lastHeard = performance.now();
+    while (!this.heard.ended && performance.now() - this.#lastHeard < this.#patience)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.#steps;
+  }
+
+  async #take(chunk: Buffer): Promise<void> {
+    if (!this.#identified) {
+      this.heard.text += chunk.toString("latin1");
+      const end = this.heard.text.indexOf("\r\n");
+      if (end < 0) return;
+      this.#identified = true;
+      this.#exchange.peerIdentification = Buffer.from(this.heard.text.slice(0, end), "latin1");
+      const rest = Buffer.from(this.heard.text.slice(end + 2), "latin1");
+      this.heard.text = this.heard.text.slice(0, end + 2);
+      if (rest.length > 0) await this.#take(rest);
+      return;
+    }
+    // A plain-text refusal instead of packets.
+    if (this.heard.packets.length === 0 && /^(Invalid|Protocol|No SSH)/.test(chunk.toString("latin1"))) {
+      this.heard.text += chunk.toString("latin1");
+      return;
+    }
+    this.#reader.push(chunk);
+    for (let bytes = this.#reader.next(); bytes; bytes = this.#reader.next()) {
+      const type = bytes[0] ?? 0;
+      const random = type === 20 || type === 31;
+      this.heard.packets.push(random ? String(type) : `${type}:${describe(bytes)}`);
+      if (type >= 20 && type <= 49) await this.#exchange.take(bytes, this.#reader.sequence);
+    }
+  }
+}
+
+function describe(bytes: Buffer): string {
+  return bytes[0] === 1
+    ? bytes
+        .subarray(1)
+        .toString("latin1")
+        .replace(/[^ -~]/g, ".")
+    : bytes.subarray(1).toString("hex");
+}
+
+export const SERVICE_REQUEST = payload(5, string("ssh-userauth"));
+export { buildKexInit, payload, string };
