@@ -73,9 +73,12 @@ async function finishCapture(
 ): Promise<void> {
   const capture = await readCapture(dataFolder, folder);
   if (capture === undefined) return;
-  const seenBefore = (sha256: string) => index.seenBefore(sha256, capture.takenAt);
+  const known = {
+    seenBefore: (sha256: string) => index.seenBefore(sha256, capture.takenAt),
+    toldBefore: (path: string, sha256: string) => index.toldBefore(capture, path, sha256),
+  };
   if (envelope !== undefined)
-    emit(session, capturedFileEvents(envelope, capture, evidence.observations, seenBefore));
+    emit(session, capturedFileEvents(envelope, capture, evidence.observations, known));
   index.putCapture(session, capture);
 }
 

@@ -17,9 +17,8 @@ process.on("message", (message: ToArchivist) => {
         say({ kind: "ready" });
       },
       (error: unknown) => {
-        say({ kind: "problem", message: `The archivist cannot start: ${describe(error)}` });
         process.exitCode = 2;
-        process.disconnect?.();
+        say({ kind: "problem", message: `The archivist cannot start: ${describe(error)}` }, leave);
       },
     );
     return;
@@ -44,11 +43,13 @@ try {
   say({ kind: "problem", message: "The archivist could not lower its priority." });
 }
 
-function say(message: FromArchivist): void {
-  if (!process.connected) return;
-  process.send?.(message, (error: Error | null) => {
-    if (error === null && message.kind === "drained") process.disconnect?.();
-  });
+function say(message: FromArchivist, then = message.kind === "drained" ? leave : () => undefined): void {
+  if (process.connected) process.send?.(message, then);
+}
+
+/** Without the channel nothing keeps this process. */
+function leave(): void {
+  if (process.connected) process.disconnect?.();
 }
 
 function describe(error: unknown): string {

@@ -19,7 +19,8 @@ export function absoluteTime(micros: number): string {
 /** `3 min ago` */
 export function relativeTime(micros: number, now: number): string {
   const seconds = Math.max(0, now - micros / 1000) / 1000;
-  return seconds < 1 ? "now" : `${span(seconds)} ago`;
+  if (seconds < 1) return "now";
+  return `${seconds < 60 ? `${Math.floor(seconds)} s` : span(seconds)} ago`;
 }
 
 /** `12.3 s`, `4 min`, `3 h`, `2 d`. */

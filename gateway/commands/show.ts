@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
-import type { Observation } from "../evidence/observation.ts";
 import { readEvidence, type RecordingRead } from "../evidence/read.ts";
 import { readCapture } from "../index/captures.ts";
-import { findRecordings, type FoundRecording } from "../index/find-recording.ts";
+import { findRecording, findRecordings, type FoundRecording } from "../index/find-recording.ts";
 import { IndexReader } from "../index/query.ts";
-import type { Capture } from "../model/capture.ts";
+import { newAmong } from "../index/rows.ts";
+import type { Capture, Change } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
@@ -19,8 +19,19 @@ export interface ShowOptions {
 /** All that is known of one session. */
 export interface SessionWhole extends RecordingRead {
   readonly recording: FoundRecording;
-  /** Of the sandbox it was in, with the session beside whose recording each lies. */
-  readonly captures: readonly { readonly session: string; readonly capture: Capture }[];
+  /** Of the sandbox it was in; absent while that was not captured. */
+  readonly stayed?: Stayed;
+}
+
+/** What changed in a sandbox while a session was in it. */
+export interface Stayed {
+  readonly sandbox: string;
+  readonly takenAt: string;
+  /** Sessions that had been in the sandbox by then. */
+  readonly sessions: readonly string[];
+  readonly changes: readonly Change[];
+  /** The list of changes was cut at the policy's bound. */
+  readonly cut: boolean;
 }
 
 /** `mitsubako show SESSION`: one session as a short story. Throws `not-found`. */
@@ -52,29 +63,35 @@ async function readSession(dataFolder: string, idOrPrefix: string): Promise<Sess
       { remedy: "Write more of the id." },
     );
   const read = await readEvidence(join(dataFolder, recording.path));
-  return { ...read, recording, captures: await capturesOf(dataFolder, recording) };
+  const stayed = await stayedAfter(dataFolder, recording);
+  return { ...read, recording, ...(stayed === undefined ? {} : { stayed }) };
 }
 
-/** The capture may lie beside another session's recording: that of the last one that left the sandbox. The index knows. */
-async function capturesOf(
+/** The captures around the session may lie beside the recordings of others; the index knows. Without it: the one beside its own. */
+async function stayedAfter(
   dataFolder: string,
-  recording: FoundRecording,
-): Promise<{ session: string; capture: Capture }[]> {
-  const sessions = new Set<string>(recording.live ? [] : [recording.session]);
+  { session, path, live }: FoundRecording,
+): Promise<Stayed | undefined> {
+  let around: { readonly after: string; readonly before: string | undefined } | undefined;
   {
     using index = IndexReader.open(dataFolder);
-    for (const session of index?.capturesOf(recording.session) ?? []) sessions.add(session);
+    around = index?.capturesAround(session);
   }
-  const captures: { session: string; capture: Capture }[] = [];
-  for (const session of sessions) {
-    const [found] = findRecordings(dataFolder, session);
-    const capture = found === undefined ? undefined : await readCapture(dataFolder, dirname(found.path));
-    if (capture !== undefined) captures.push({ session, capture });
-  }
-  return captures;
+  const after =
+    (await captureBeside(dataFolder, around?.after)) ??
+    (live ? undefined : await readCapture(dataFolder, dirname(path)));
+  if (after === undefined) return undefined;
+  const before = await captureBeside(dataFolder, around?.before);
+  const { sandbox, takenAt, sessions, cut } = after;
+  return { sandbox, takenAt, sessions, cut, changes: newAmong<Change>(after.changes, before?.changes ?? []) };
 }
 
-function jsonOf({ recording, evidence, state, damage, captures }: SessionWhole): unknown {
+async function captureBeside(dataFolder: string, session: string | undefined): Promise<Capture | undefined> {
+  const found = session === undefined ? undefined : findRecording(dataFolder, session);
+  return found === undefined ? undefined : await readCapture(dataFolder, dirname(found.path));
+}
+
+function jsonOf({ recording, evidence, state, damage, stayed }: SessionWhole): unknown {
   const { summary, observations, leftOut } = evidence;
   return asJson({
     session: recording.session,
@@ -82,8 +99,8 @@ function jsonOf({ recording, evidence, state, damage, captures }: SessionWhole):
     state: recording.live ? "live" : state,
     ...(damage === undefined ? {} : { damage: damage.message }),
     summary: { ...summary, duration: Number(summary.duration) / 1e9 },
-    observations: observations.map((one: Observation) => one),
+    observations,
     leftOut,
-    captures,
+    ...(stayed === undefined ? {} : { stayed }),
   });
 }

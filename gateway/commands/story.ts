@@ -1,6 +1,6 @@
 import type { ByteString } from "../model/bytes.ts";
 import { escapeText, showable } from "../model/bytes.ts";
-import type { Capture, Change } from "../model/capture.ts";
+import type { Change } from "../model/capture.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import { showEndpoint } from "../model/endpoint.ts";
 import { microsAt } from "../model/timestamps.ts";
@@ -15,7 +15,7 @@ const MOST_FILES = 200;
 
 /** A session as a person reads it: who, how they got in, what they did, what stayed, how it ended. */
 export function tellStory(session: SessionWhole, now: number): string {
-  const sections = [who(session, now), gotIn(session), did(session), stayed(session), ended(session)];
+  const sections = [who(session, now), gotIn(session), did(session), whatStayed(session), ended(session)];
   return `${sections
     .filter((section) => section.length > 0)
     .map((section) => section.join("\n"))
@@ -69,7 +69,9 @@ function attempt(one: Observation): string {
   const answer =
     one.outcome === undefined ? "no answer" : one.outcome === "key-acceptable" ? "would do" : one.outcome;
   const by =
-    one.by === undefined ? "" : ` by ${one.by}${one.rule === undefined ? "" : ` (${escapeText(one.rule)})`}`;
+    one.by === undefined
+      ? ""
+      : ` by ${one.by}${one.rule === undefined || one.rule === one.by ? "" : ` (${escapeText(one.rule)})`}`;
   const method = one.method === "password" || one.key !== undefined ? "" : ` [${one.method}]`;
   return `${cut(showable(one.user), 60)} / ${cut(secret, 100)}${method}  ${answer}${by}`;
 }
@@ -135,25 +137,21 @@ function deed(one: Observation): string | undefined {
   }
 }
 
-function stayed({ captures, evidence, recording }: SessionWhole): string[] {
-  if (captures.length === 0)
+function whatStayed({ stayed, evidence, recording }: SessionWhole): string[] {
+  if (stayed === undefined)
     return evidence.summary.sandbox === undefined || recording.live
       ? []
-      : ["What stayed", "  not known yet: the sandbox is captured when it is released"];
-  return captures.flatMap(({ capture, session }) => {
-    const files = capture.changes.filter(({ type }) => type !== "directory");
-    return [
-      `What stayed in sandbox ${capture.sandbox}, seen ${capture.takenAt.slice(0, 19).replace("T", " ")} UTC${others(capture, session)}`,
-      ...files.slice(0, MOST_FILES).map((change) => `  ${changeLine(change)}`),
-      ...(files.length > MOST_FILES || capture.cut ? ["  … more (mitsubako files)"] : []),
-      ...(files.length === 0 ? ["  nothing"] : []),
-    ];
-  });
-}
-
-function others({ sessions }: Capture, session: string): string {
-  const number = new Set<string>([...sessions, session]).size;
-  return number < 2 ? "" : ` (${number} sessions had been in it)`;
+      : ["What stayed", "  not known yet: the sandbox is captured when they leave it"];
+  const files = stayed.changes.filter(({ type }) => type !== "directory");
+  return [
+    `What stayed in sandbox ${stayed.sandbox}, seen ${stayed.takenAt.slice(0, 19).replace("T", " ")} UTC`,
+    ...files.slice(0, MOST_FILES).map((change) => `  ${changeLine(change)}`),
+    ...(files.length > MOST_FILES
+      ? [`  … ${files.length - MOST_FILES} more (mitsubako files --session ${recording.session})`]
+      : []),
+    ...(stayed.cut ? ["  … more changes than the policy lets be listed"] : []),
+    ...(files.length === 0 ? ["  nothing new"] : []),
+  ];
 }
 
 export function changeLine(change: Change): string {

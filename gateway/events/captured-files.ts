@@ -8,33 +8,42 @@ import type { EventBody } from "./cowrie.ts";
 import type { EventEnvelope } from "./event-mapper.ts";
 import { textField } from "./text-fields.ts";
 
+/** What earlier captures and sessions have told. */
+export interface KnownFiles {
+  /** The artifact is known, from wherever. */
+  readonly seenBefore: (sha256: string) => boolean;
+  /** This file of this sandbox is known. */
+  readonly toldBefore: (path: string, sha256: string) => boolean;
+}
+
 /**
  * One `session.file_download` for each file that was found in the sandbox when it was captured, in the capture's order. They come
  * after the session's other events and carry `late: true`.
  *
- * Left out: files that the session's own uploads told already, and what a server writes by itself (logs, histories, caches).
- * Which session of the sandbox made a file is not known; the events belong to the session with which the capture was made.
+ * Left out: files that were told already (by an earlier capture of the sandbox, or as uploads), and what a server writes by itself
+ * (logs, histories, accounts). When several sessions were in the sandbox at once, the events belong to the one with which it was captured.
  *
  * @param observations the session's, for the URLs of its downloads.
- * @param seenBefore whether an artifact is known from an earlier capture.
  */
 export function capturedFileEvents(
   envelope: EventEnvelope,
   capture: Capture,
   observations: readonly Observation[],
-  seenBefore: (sha256: string) => boolean,
+  known: KnownFiles,
 ): CowrieEvent[] {
   const uploaded = new Set(
-    observations.flatMap((one) => (one.kind === "transfer" && one.sha256 !== undefined ? [one.sha256] : [])),
+    observations.flatMap((one) =>
+      one.kind === "transfer" && one.direction === "upload" && one.sha256 !== undefined ? [one.sha256] : [],
+    ),
   );
   const urls = fetchedFiles(observations);
   const told = new Set<string>();
   const bodies: EventBody[] = [];
   for (const change of capture.changes) {
     const { sha256 } = change;
-    if (sha256 === undefined || change.type !== "file" || uploaded.has(sha256) || isBookkeeping(change.path))
-      continue;
-    bodies.push(fileDownload(change, sha256, capture, urls, told.has(sha256) || seenBefore(sha256)));
+    if (sha256 === undefined || change.type !== "file" || isBookkeeping(change.path)) continue;
+    if (uploaded.has(sha256) || known.toldBefore(change.path, sha256)) continue;
+    bodies.push(fileDownload(change, sha256, capture, urls, told.has(sha256) || known.seenBefore(sha256)));
     told.add(sha256);
   }
   return envelope.wrapAt(showMicros(parseMicros(capture.takenAt)), bodies);

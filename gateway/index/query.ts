@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import { toByteString, type ByteString } from "../model/bytes.ts";
-import type { FileRow, SessionRow } from "./rows.ts";
+import { newAmong, type FileRow, type SessionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { INDEX_FILE, type SessionState } from "./store.ts";
 
@@ -69,57 +69,78 @@ export class IndexReader implements Disposable {
       "EXISTS (SELECT 1 FROM commands WHERE commands.session = sessions.id AND instr(commands.text, ?) > 0)",
       filter.command === undefined ? undefined : bytesOf(filter.command),
     );
-    const sql = `SELECT *, ${FILES_OF_SESSION} AS files FROM sessions
+    const sql = `SELECT * FROM sessions
       ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY started_us DESC, id LIMIT ?`;
     return this.#database
       .prepare(sql)
       .all(...values, filter.limit ?? -1)
-      .map(sessionRow);
+      .map((row) => this.#sessionRow(row));
   }
 
   session(id: string): SessionRow | undefined {
-    const row = this.#database
-      .prepare(`SELECT *, ${FILES_OF_SESSION} AS files FROM sessions WHERE id = ?`)
-      .get(id);
-    return row === undefined ? undefined : sessionRow(row);
+    const row = this.#database.prepare("SELECT * FROM sessions WHERE id = ?").get(id);
+    return row === undefined ? undefined : this.#sessionRow(row);
   }
 
-  /** The sessions beside whose recordings lie the captures of sandboxes that this one was in. */
-  capturesOf(session: string): string[] {
-    return this.#database
-      .prepare("SELECT capture FROM capture_sessions WHERE session = ? ORDER BY capture")
-      .all(session)
-      .map((row) => String(row["capture"]));
+  /**
+   * The sandbox of a session as it was first captured after it, and as it had been captured last without it: what differs
+   * came about while the session was there. Each names the session beside whose recording the capture lies.
+   */
+  capturesAround(
+    session: string,
+  ): { readonly after: string; readonly before: string | undefined } | undefined {
+    const after = this.#database
+      .prepare(
+        `SELECT captures.session, sandbox, taken_us FROM capture_sessions
+         JOIN captures ON captures.session = capture_sessions.capture
+         WHERE capture_sessions.session = ? ORDER BY taken_us, captures.session LIMIT 1`,
+      )
+      .get(session);
+    if (after === undefined) return undefined;
+    const before = this.#database
+      .prepare(
+        `SELECT session FROM captures WHERE sandbox = ? AND taken_us < ? AND NOT EXISTS
+         (SELECT 1 FROM capture_sessions WHERE capture = captures.session AND capture_sessions.session = ?)
+         ORDER BY taken_us DESC, session DESC LIMIT 1`,
+      )
+      .get(after["sandbox"] ?? null, after["taken_us"] ?? null, session);
+    return { after: String(after["session"]), before: optionalText(before?.["session"]) };
   }
 
-  /** In the order of their captures, and in these as they were found. */
+  /**
+   * Changes as they were first seen: a capture tells everything that differs from the image, so the same change stands in all later
+   * captures of its sandbox. In the order of the captures, and in these as they were found.
+   */
   files(filter: FileFilter = {}): FileRow[] {
-    const where: string[] = [];
-    const values: SQLInputValue[] = [];
-    const and = (sql: string, value: SQLInputValue | undefined) => {
-      if (value === undefined) return;
-      where.push(sql);
-      values.push(value);
-    };
-    and("captures.taken_us >= ?", filter.since);
-    and("captures.sandbox = ?", filter.sandbox);
-    and("captures.source GLOB ?", filter.source === undefined ? undefined : globOf(filter.source));
-    and(
-      "captures.session IN (SELECT capture FROM capture_sessions WHERE capture_sessions.session = ?)",
-      filter.session,
-    );
+    const { session, since, sandbox, source } = filter;
+    if (session !== undefined) {
+      const around = this.capturesAround(session);
+      if (around === undefined) return [];
+      const known =
+        around.before === undefined ? [] : this.#filesWhere("captures.session = ?", around.before);
+      return newAmong(this.#filesWhere("captures.session = ?", around.after), known).filter(
+        (row) => since === undefined || row.takenAt >= since,
+      );
+    }
+    const rows =
+      sandbox === undefined
+        ? this.#filesWhere("captures.source GLOB ?", globOf(source ?? "*"))
+        : this.#filesWhere("captures.sandbox = ?", sandbox);
+    return newAmong(rows, []).filter((row) => since === undefined || row.takenAt >= since);
+  }
+
+  #filesWhere(where: string, value: string): FileRow[] {
     const sql = `SELECT files.*, captures.sandbox, captures.source, captures.taken_us
       FROM captures JOIN files ON files.capture = captures.session
-      ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY taken_us, files.capture, files.ordinal`;
-    return this.#database
-      .prepare(sql)
-      .all(...values)
-      .map(fileRow);
+      WHERE ${where} ORDER BY taken_us, files.capture, files.ordinal`;
+    return this.#database.prepare(sql).all(value).map(fileRow);
+  }
+
+  #sessionRow(row: Row): SessionRow {
+    const changes = this.files({ session: String(row["id"]) });
+    return { ...sessionRow(row), files: changes.filter(({ type }) => type !== "directory").length };
   }
 }
-
-const FILES_OF_SESSION = `(SELECT count(*) FROM capture_sessions JOIN files ON files.capture = capture_sessions.capture
-  WHERE capture_sessions.session = sessions.id AND files.type <> 'directory')`;
 
 /** What an operator types is UTF-8; what is kept is bytes. */
 function bytesOf(text: string): ByteString {
@@ -165,7 +186,7 @@ function sessionRow(row: Row): SessionRow {
     forwards: number("forwards"),
     received: number("received"),
     sent: number("sent"),
-    files: number("files"),
+    files: 0,
   };
 }
 

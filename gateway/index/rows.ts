@@ -36,7 +36,7 @@ export interface SessionRow {
   readonly forwards: number;
   readonly received: number;
   readonly sent: number;
-  /** Files (no folders) that had changed in its sandbox when that was captured; 0 before. */
+  /** Files (no folders) that changed while it was in its sandbox; 0 before that was captured. */
   readonly files: number;
 }
 
@@ -77,4 +77,28 @@ export function rowOf(
     sandboxState: sandbox?.state,
     files,
   };
+}
+
+/** The changes that are not among those known, each once in its sandbox. */
+export function newAmong<T extends Change & { readonly sandbox?: string }>(
+  changes: readonly T[],
+  known: readonly Change[],
+): T[] {
+  const seen = new Set(known.map((change) => sameness(change)));
+  // Per sandbox: the same file in two of them is two findings.
+  const told = new Set<string>();
+  return changes.filter((change) => {
+    const same = sameness(change);
+    const here = `${change.sandbox ?? ""}\0${same}`;
+    if (seen.has(same) || told.has(here)) return false;
+    told.add(here);
+    return true;
+  });
+}
+
+/** Equal for two changes that tell the same of the same path. A folder's own entry tells nothing by its time. */
+function sameness(change: Change): string {
+  const { kind, path, type, mode, uid, gid, size, linkTarget, sha256 } = change;
+  const content = sha256 ?? (type === "file" ? `${size ?? ""} ${change.modifiedAt ?? ""}` : "");
+  return [kind, path, type, mode, uid, gid, linkTarget, content].join("\0");
 }

@@ -94,6 +94,7 @@ CREATE TABLE captures (
   taken_us INTEGER NOT NULL,
   cut INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX captures_sandbox ON captures (sandbox, taken_us);
 
 CREATE TABLE capture_sessions (
   capture TEXT NOT NULL,

@@ -166,12 +166,27 @@ export class IndexStore implements Disposable {
     });
   }
 
-  /** Whether a capture taken before that time had this artifact. */
+  /** Whether a capture taken before that time had this artifact, in any sandbox. */
   seenBefore(sha256: string, takenAt: string): boolean {
     const row = this.#statement(
       "SELECT 1 AS yes FROM files JOIN captures ON captures.session = files.capture WHERE files.sha256 = ? AND captures.taken_us < ? LIMIT 1",
     ).get(sha256, parseMicros(takenAt) || 0);
     return row !== undefined;
+  }
+
+  /** Whether the sandbox held this artifact at that path when it was captured earlier, or it came in by an upload of a session before. */
+  toldBefore({ sandbox, sessions, takenAt }: Capture, path: string, sha256: string): boolean {
+    const taken = parseMicros(takenAt) || 0;
+    const captured = this.#statement(
+      "SELECT 1 AS yes FROM captures JOIN files ON files.capture = captures.session WHERE captures.sandbox = ? AND captures.taken_us < ? AND files.sha256 = ? AND files.path = ? LIMIT 1",
+    ).get(sandbox, taken, sha256, path);
+    if (captured !== undefined) return true;
+    // Sessions that were over by then: whether others are in the index by now is chance.
+    const uploaded = this.#statement(
+      `SELECT 1 AS yes FROM json_each(?) AS among JOIN transfers ON transfers.session = among.value JOIN sessions ON sessions.id = among.value
+       WHERE transfers.sha256 = ? AND transfers.direction = 'upload' AND sessions.state <> 'live' AND sessions.started_us + sessions.duration_us <= ? LIMIT 1`,
+    ).get(JSON.stringify(sessions), sha256, taken);
+    return uploaded !== undefined;
   }
 
   #putSession(recording: string, state: SessionState, summary: Summary): string | undefined {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
+import { IndexReader } from "../../gateway/index/query.ts";
 import type { Capture } from "../../gateway/model/capture.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
@@ -182,6 +184,69 @@ test("a capture adds its files once, beside the recording or long after it", asy
   again.tell({ kind: "capture", session: talk.session, path });
   await again.drain();
   assert.equal(events(data).length, own + 1);
+});
+
+test("a sandbox captured after each of its sessions tells each file once, to whom it belongs", async (t) => {
+  const data = dataFolder(t);
+  const archivist = await ArchivistChild.start(t, data);
+  const sessions = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"];
+  const file = (name: string) => ({
+    kind: "A" as const,
+    path: `/root/${name}`,
+    type: "file" as const,
+    size: 3,
+    sha256: createHash("sha256").update(name).digest("hex"),
+  });
+  const files = [file("first"), file("second"), file("third")];
+  for (const [index, id] of sessions.entries()) {
+    const talk = new Conversation(id, `2026-11-23T02:1${index}:00.000000Z`).login();
+    const channel = talk.open();
+    // The second one comes by SCP, which the upload's own event tells.
+    talk.exec(channel, "scp -t /root/second");
+    if (index === 1) talk.sends(channel, "C0644 6 second\nsecond\0");
+    const live = new Live(data, talk.session);
+    live.write(talk.entries);
+    const path = await live.finish(talk.end());
+    archivist.tell({ kind: "session-finished", session: talk.session, path });
+    putCapture(data, path, {
+      ...CAPTURE,
+      sessions: sessions.slice(0, index + 1) as SessionId[],
+      takenAt: `2026-11-23T02:1${index}:30.000Z`,
+      changes: files.slice(0, index + 1),
+    });
+    archivist.tell({ kind: "capture", session: talk.session, path });
+  }
+  await archivist.drain();
+  const told = events(data).filter(({ eventid }) => eventid.startsWith("cowrie.session.file_"));
+  assert.deepEqual(
+    told.map((event) => [event.session[0], event["filename"] ?? event["destfile"]]),
+    [
+      ["a", "/root/first"],
+      ["b", "/root/second"],
+      ["c", "/root/third"],
+    ],
+  );
+  using index = IndexReader.open(data);
+  assert.deepEqual(
+    index?.files().map(({ id, path }) => [id, path]),
+    [
+      ["aaaaaaaaaaaa.0", "/root/first"],
+      ["bbbbbbbbbbbb.1", "/root/second"],
+      ["cccccccccccc.2", "/root/third"],
+    ],
+  );
+  assert.deepEqual(
+    index.sessions().map(({ id, files }) => [id[0], files]),
+    [
+      ["c", 1],
+      ["b", 1],
+      ["a", 1],
+    ],
+  );
+  assert.deepEqual(
+    index.files({ session: "bbbbbbbbbbbb" }).map(({ path }) => path),
+    ["/root/second"],
+  );
 });
 
 test("a poisonous recording is set aside with a word; the others go on", async (t) => {

@@ -138,11 +138,14 @@ test("show --json has the exact bytes beside the text", async (t) => {
   const data = await told(t);
   const heard = new Heard();
   await showCommand("aaaaaaaaaaaa", { data, json: true }, heard);
-  const whole = JSON.parse(heard.out) as { observations: Record<string, unknown>[]; captures: unknown[] };
+  const whole = JSON.parse(heard.out) as {
+    observations: Record<string, unknown>[];
+    stayed: { changes: unknown[] };
+  };
   const command = whole.observations.find(({ kind }) => kind === "command");
   // The builder takes one byte for each character, so the override of direction is not UTF-8 here.
   assert.ok(Buffer.from(String(command?.["textBytes"]), "base64").includes(Buffer.from("\xff", "latin1")));
-  assert.equal(whole.captures.length, 1);
+  assert.equal(whole.stayed.changes.length, 3);
 });
 
 test("show says when there is no such session, and when there are several", async (t) => {
