@@ -17,17 +17,23 @@ root=/run/mitsubako
 umask 022
 mount -t tmpfs -o mode=0755,size=256k,nr_inodes=256,nosuid,nodev,noexec mitsubako "$root"
 cd "$root"
-mkdir usr proc dev run run/mitsubako old
+mkdir old jail
+cd jail
+mkdir usr proc dev run run/mitsubako
 
-# The runtime's libraries and the two programs that are run below. Distributions with merged /usr have links here.
+# The runtime's libraries and the programs that are run below. Distributions with merged /usr have links here.
 mount -o bind,ro,nosuid,nodev /usr usr
+ln -s jail/usr jail/proc ..
 for folder in bin sbin lib lib32 lib64 libx32; do
     if [ -h "/$folder" ]; then
         ln -s "$(readlink "/$folder")" "$folder"
     elif [ -d "/$folder" ]; then
         mkdir "$folder"
         mount -o bind,ro,nosuid,nodev "/$folder" "$folder"
+    else
+        continue
     fi
+    ln -s "jail/$folder" "../$folder"
 done
 
 for device in null urandom; do
@@ -49,6 +55,9 @@ while [ "$1" != -- ]; do
 done
 shift
 
+# Sockets are what a front needs many of: 65,536 where the kernel allows it, else what there is. No dump of passwords.
+ulimit -c 0
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 # First to go when memory runs out; the warden and the sandboxes' rules stay.
 echo 500 >/proc/self/oom_score_adj
 
@@ -60,10 +69,9 @@ cd /
 umount -l /old
 
 umask "$mask"
-# Sockets are what a front needs many of: 65,536 where the kernel allows it, else what there is. No dump of passwords.
-ulimit -c 0
-ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
-exec prlimit --nproc=256 -- \
+# A root below that of the namespace: the kernel then refuses user namespaces to the process (user_namespaces(7), EPERM),
+# in which it would have capabilities again, if only over itself.
+exec prlimit --nproc=256 -- chroot /jail \
     setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all \
     --no-new-privs --pdeathsig KILL -- \
     /run/mitsubako/node "$@"

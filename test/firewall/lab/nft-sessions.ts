@@ -40,10 +40,7 @@ const many = await Promise.all(
   Array.from({ length: 500 }, (_, index) => outcome(`${1000 + index} : 198.51.100.1 . ${index + 1}`)),
 );
 const duplicate = [await outcome("1000 : 198.51.100.1 . 1"), await outcome("1000 : 198.51.100.2 . 7")];
-const [, good] = await Promise.all([
-  outcome("1001 : 203.0.113.1 . 9"),
-  outcome("4000 : 198.51.100.1 . 1"),
-]);
+const [, good] = await Promise.all([outcome("1001 : 203.0.113.1 . 9"), outcome("4000 : 198.51.100.1 . 1")]);
 for (const pid of held()) process.kill(pid, "SIGKILL");
 const afterKill = await outcome("4001 : 198.51.100.1 . 2");
 const afterGarbage = `${await outcome("this is no element")}, ${await outcome("4002 : 198.51.100.1 . 3")}`;
