@@ -48,7 +48,7 @@ export interface Relay {
   readonly ended: Promise<RelayEnd>;
   /** When the last payload came from either side, on the clock of `performance.now()`, in milliseconds. */
   readonly activity: number;
-  /** Ends both legs; what is on its way to either may still leave. */
+  /** Ends both legs, if none has ended; what is on its way to either may still leave. */
   close(): void;
 }
 
@@ -107,10 +107,7 @@ class TwoLegs implements Relay {
   }
 
   close(): void {
-    if (this.#cause !== undefined) {
-      this.#lingerFor(CLOSE_MS);
-      return;
-    }
+    if (this.#over) return; // Whatever came first has its own time to end.
     this.#end({ kind: "closed" });
     this.#options.downstream.end();
     this.#options.upstream.end();
@@ -132,8 +129,8 @@ class TwoLegs implements Relay {
 
   /** What a leg sent before its end has been given to the other by now; that one says the last word and ends in order. */
   #oneLegEnded(cause: RelayEnd & { end: TransportEnd }, last: Direction, other: Transport): void {
-    if (this.#over) return;
-    last.batchEnd(); // The transport does not say it for a batch that a DISCONNECT ended.
+    // The transport does not say it for a batch that a DISCONNECT ended.
+    if (!this.#over) last.batchEnd();
     if (this.#over) return;
     this.#end(cause);
     if (cause.end.kind === "disconnect") other.send(buildDisconnect(cause.end.code, cause.end.description));

@@ -23,7 +23,7 @@ export interface UserauthOptions {
   readonly methods: readonly ("publickey" | "password" | "keyboard-interactive")[];
   /** MaxAuthTries: the connection is closed at this many refusals; a `none` that comes first is free. */
   readonly maxTries: number;
-  /** Signature algorithms of public keys, as the persona announces them. */
+  /** Signature algorithms of public keys, as the persona announces them; of these, those are taken that sshd takes and we can verify. */
   readonly signatureAlgorithms: readonly string[];
   readonly hostKeys: readonly Pick<HostKeyFile, "type" | "publicKey">[];
   /** Text shown before the first answer. */

@@ -45,13 +45,19 @@ const OFFER = {
   mac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"],
   compression: ["none", "zlib@openssh.com"],
 };
+/** What Debian 12's sshd announces, which is more than it accepts. */
 const SIGNATURE_ALGORITHMS = [
   "ssh-ed25519",
+  "sk-ssh-ed25519@openssh.com",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",
   "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
+  "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+  "ssh-dss",
+  "ssh-rsa",
   "rsa-sha2-256",
+  "rsa-sha2-512",
 ];
 
 export async function startFront(sshd: Behind, options: FrontOptions = {}): Promise<Front> {
@@ -78,7 +84,7 @@ export async function startFront(sshd: Behind, options: FrontOptions = {}): Prom
         relay?.close();
         socket.destroy();
       }
-      await Promise.all(sessions.map(({ relay }) => relay?.ended));
+      for (const { relay } of sessions) await relay?.ended;
     },
   };
 }

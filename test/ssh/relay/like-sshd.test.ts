@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { sign } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { buildChannelOpen } from "../../../gateway/ssh/messages/channel-open.ts";
 import { buildChannelRequest } from "../../../gateway/ssh/messages/channel-request.ts";
@@ -23,6 +24,7 @@ import type { Decision, LoginAttempt } from "../../../gateway/ssh/userauth/attem
 import { ed25519, ecdsa, rsa } from "../userauth/keys.ts";
 import { Talk } from "../userauth/talk.ts";
 import { startFront, type Front } from "./front.ts";
+import { run } from "./programs.ts";
 import { startSshd, type Sshd } from "./sshd.ts";
 
 let sshd: Sshd;
@@ -382,4 +384,32 @@ describe("like sshd after login", { concurrency: 4 }, () => {
   for (const [name, steps] of Object.entries(AFTER_LOGIN)) {
     it(name, () => same(steps, fence, true));
   }
+});
+
+describe("like sshd, what other transports do not show", () => {
+  it("numbers in UNIMPLEMENTED, and DEBUG after a login with a key", async () => {
+    const options = "agent-forwarding port-forwarding pty user-rc x11-forwarding";
+    await using ahead = await startFront(sshd, {
+      decide: asSshd,
+      debugLines: [`${sshd.folder}/authorized_keys:1: key options: ${options}`],
+    });
+    const unknown = [8, 80, 90, 191].map((type) => payload(type, u32(0)).toString("hex")).join();
+    const known = [5, 50, 83, 101, 191].map((type) => payload(type, u32(0)));
+    // No reply is lost among them, nor comes before its time.
+    const mixed = [...known, open(9, "what@ever"), ...known, buildGlobalRequest("a@b", true), ...known];
+    const [theirs, ours] = await Promise.all(
+      [sshd.port, ahead.port].map((port) =>
+        run("/usr/bin/python3", [
+          join(import.meta.dirname, "transcript.py"),
+          ...[String(port), sshd.user, sshd.identity.path],
+          unknown,
+          mixed.map((bytes) => bytes.toString("hex")).join(),
+        ]),
+      ),
+    );
+    assert.ok(theirs && ours);
+    assert.equal(theirs.code, 0, theirs.stderr);
+    assert.equal(ours.stdout.toString(), theirs.stdout.toString());
+    assert.equal(theirs.stdout.toString().match(/^03/gm)?.length, 4 + 3 * known.length);
+  });
 });

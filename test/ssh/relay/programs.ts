@@ -16,7 +16,12 @@ const DEADLINE = 60_000;
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly input?: Buffer | string | "open"; readonly env?: NodeJS.ProcessEnv } = {},
+  options: {
+    readonly input?: Buffer | string;
+    /** For clients that take the end of input for the end of all. */
+    readonly keepInputOpen?: boolean;
+    readonly env?: NodeJS.ProcessEnv;
+  } = {},
 ): Promise<Outcome> {
   const child = start(command, args, ["pipe", "pipe", "pipe"], options.env);
   const stdout: Buffer[] = [];
@@ -24,7 +29,7 @@ export async function run(
   child.stdout?.on("data", (bytes: Buffer) => stdout.push(bytes));
   child.stderr?.on("data", (bytes: Buffer) => stderr.push(bytes));
   child.stdin?.on("error", () => undefined); // It may leave without reading all of it.
-  if (options.input !== "open") child.stdin?.end(options.input);
+  if (options.keepInputOpen !== true) child.stdin?.end(options.input);
   const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE);
   const [code] = (await once(child, "close")) as [number | null];
   clearTimeout(timer);

@@ -159,15 +159,24 @@ describe("other clients", () => {
     }
   }
 
-  it("dbclient logs in by password", async () => {
-    const { code, stdout } = await run(
-      "dbclient",
-      ["-y", "-y", "-p", String(front.port), `${sshd.user}@127.0.0.1`, "echo in; exit 3"],
-      { env: { DROPBEAR_PASSWORD: PASSWORD, HOME: sshd.folder }, input: "open" },
-    );
-    assert.deepEqual([code, stdout.toString()], [3, "in\n"]);
-    assert.equal(methodsTried().at(-1), "password");
-  });
+  for (const [method, methods] of [
+    ["keyboard-interactive", ["publickey", "password", "keyboard-interactive"]],
+    ["password", ["publickey", "password"]],
+  ] as const) {
+    it(`dbclient logs in by ${method}`, async () => {
+      await using own = await startFront(sshd, {
+        methods,
+        decide: (attempt) => Promise.resolve(decide(attempt)),
+      });
+      const { code, stdout } = await run(
+        "dbclient",
+        ["-y", "-y", "-p", String(own.port), `${sshd.user}@127.0.0.1`, "echo in; exit 3"],
+        { env: { DROPBEAR_PASSWORD: PASSWORD, HOME: sshd.folder }, keepInputOpen: true },
+      );
+      assert.deepEqual([code, stdout.toString()], [3, "in\n"]);
+      assert.equal(own.sessions[0]?.attempts.at(-1)?.method, method);
+    });
+  }
 
   it("dbclient logs in by a key", async () => {
     const path = join(sshd.folder, "dropbear_key");
@@ -177,7 +186,7 @@ describe("other clients", () => {
     const { code, stdout } = await run(
       "dbclient",
       ["-y", "-y", "-i", path, "-p", String(front.port), `${sshd.user}@127.0.0.1`, "echo in"],
-      { env: { HOME: sshd.folder }, input: "open" },
+      { env: { HOME: sshd.folder }, keepInputOpen: true },
     );
     assert.deepEqual([code, stdout.toString()], [0, "in\n"]);
   });

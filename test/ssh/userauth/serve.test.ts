@@ -29,6 +29,7 @@ function served(options: Partial<UserauthOptions> = {}) {
       "ecdsa-sha2-nistp521",
       "rsa-sha2-512",
       "rsa-sha2-256",
+      "ssh-rsa",
     ],
     hostKeys: [asHostKeyFile(HOST_KEY)],
     ...options,
@@ -503,6 +504,7 @@ describe("serveUserauth: public keys", () => {
     });
     await talk.ask(SERVICE);
     for (const request of [
+      query("ssh-rsa", strong),
       signed("ssh-rsa", strong, client.sessionId),
       signed("rsa-sha2-512", strong, client.sessionId, "rsa-sha2-256"),
       signed("rsa-sha2-512", weak, client.sessionId),
@@ -520,7 +522,7 @@ describe("serveUserauth: public keys", () => {
     }
     assert.deepEqual(
       attempts.map(({ admissible }) => admissible),
-      [...Array.from({ length: 11 }, () => false), true],
+      [...Array.from({ length: 12 }, () => false), true],
       "but for the last, which is a mere question",
     );
   });
