@@ -6,13 +6,9 @@ import { pipeline } from "node:stream/promises";
 import type { Evidence } from "../evidence/extract.ts";
 import { readEvidence } from "../evidence/read.ts";
 import { capturedFileEvents } from "../events/captured-files.ts";
+import type { EventContext } from "../events/cowrie.ts";
 import type { CowrieEvent } from "../events/cowrie-event.ts";
-import {
-  EventMapper,
-  type EventContext,
-  type EventEnvelope,
-  type FinishedRecording,
-} from "../events/event-mapper.ts";
+import { EventMapper, type EventEnvelope, type FinishedRecording } from "../events/event-mapper.ts";
 import { readCapture } from "../index/captures.ts";
 import { RECORDING_FILE } from "../index/find-recording.ts";
 import type { IndexStore } from "../index/store.ts";

@@ -2,8 +2,9 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { SessionObserver } from "../evidence/session-observer.ts";
 import { Summarizer, type Summary } from "../evidence/summary.ts";
+import type { EventContext } from "../events/cowrie.ts";
 import type { CowrieEvent } from "../events/cowrie-event.ts";
-import { EventMapper, type EventContext } from "../events/event-mapper.ts";
+import { EventMapper } from "../events/event-mapper.ts";
 import type { SessionId } from "../model/ids.ts";
 import { readEntries } from "../recording/reader.ts";
 

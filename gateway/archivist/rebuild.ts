@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { EventContext } from "../events/event-mapper.ts";
+import type { EventContext } from "../events/cowrie.ts";
 import { FileSink } from "../events/sink-file.ts";
 import { recordings } from "../index/find-recording.ts";
 import { rebuildIndex, type Rebuilt } from "../index/rebuild.ts";

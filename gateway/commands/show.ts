@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { readEvidence, type RecordingRead } from "../evidence/read.ts";
+import { readEvidence } from "../evidence/read.ts";
 import { readCapture } from "../index/captures.ts";
 import { findRecording, findRecordings, type FoundRecording } from "../index/find-recording.ts";
 import { IndexReader } from "../index/query.ts";
@@ -9,29 +9,11 @@ import { MitsubakoError } from "../model/errors.ts";
 import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
 import { TERMINAL } from "./human.ts";
-import { tellStory } from "./story.ts";
+import { tellStory, type SessionWhole, type Stayed } from "./story.ts";
 
 export interface ShowOptions {
   readonly data: string;
   readonly json?: boolean;
-}
-
-/** All that is known of one session. */
-export interface SessionWhole extends RecordingRead {
-  readonly recording: FoundRecording;
-  /** Of the sandbox it was in; absent while that was not captured. */
-  readonly stayed?: Stayed;
-}
-
-/** What changed in a sandbox while a session was in it. */
-export interface Stayed {
-  readonly sandbox: string;
-  readonly takenAt: string;
-  /** Sessions that had been in the sandbox by then. */
-  readonly sessions: readonly string[];
-  readonly changes: readonly Change[];
-  /** The list of changes was cut at the policy's bound. */
-  readonly cut: boolean;
 }
 
 /** `mitsubako show SESSION`: one session as a short story. Throws `not-found`. */

@@ -5,8 +5,27 @@ import type { EndReason } from "../model/end-reason.ts";
 import { showEndpoint } from "../model/endpoint.ts";
 import { microsAt } from "../model/timestamps.ts";
 import type { Observation } from "../evidence/observation.ts";
+import type { RecordingRead } from "../evidence/read.ts";
+import type { FoundRecording } from "../index/find-recording.ts";
 import { absoluteTime, bytes, count, cut, relativeTime, span } from "./human.ts";
-import type { SessionWhole } from "./show.ts";
+
+/** All that is known of one session. */
+export interface SessionWhole extends RecordingRead {
+  readonly recording: FoundRecording;
+  /** Of the sandbox it was in; absent while that was not captured. */
+  readonly stayed?: Stayed;
+}
+
+/** What changed in a sandbox while a session was in it. */
+export interface Stayed {
+  readonly sandbox: string;
+  readonly takenAt: string;
+  /** Sessions that had been in the sandbox by then. */
+  readonly sessions: readonly string[];
+  readonly changes: readonly Change[];
+  /** The list of changes was cut at the policy's bound. */
+  readonly cut: boolean;
+}
 
 /** Lines of one section; what is more is in the JSON. */
 const MOST_ATTEMPTS = 20;

@@ -2,8 +2,15 @@ import type { KeyExchange } from "../model/entries.ts";
 import { asText, fromByteString, type ByteString } from "../model/bytes.ts";
 import type { Observation, Offered, Transferred, Tried } from "../evidence/observation.ts";
 import type { EventValue } from "./cowrie-event.ts";
-import type { EventContext } from "./event-mapper.ts";
 import { textField } from "./text-fields.ts";
+
+/** What the events of a gateway say that its recordings do not. */
+export interface EventContext {
+  /** The gateway's own, from `gateway.json`. */
+  readonly uuid: string;
+  /** As `session.params` says it, such as `linux-x64-lsb`. */
+  readonly arch: string;
+}
 
 /** An event without the fields that are common to all (docs/events.md). */
 export type EventBody = { readonly eventid: `cowrie.${string}`; readonly message: string } & Readonly<

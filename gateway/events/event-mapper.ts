@@ -3,15 +3,7 @@ import type { Observation } from "../evidence/observation.ts";
 import { SessionObserver } from "../evidence/session-observer.ts";
 import { microsAt, showMicros } from "../model/timestamps.ts";
 import type { CowrieEvent, EventValue } from "./cowrie-event.ts";
-import { cowrieEvents, type EventBody } from "./cowrie.ts";
-
-/** What the events of a gateway say that its recordings do not. */
-export interface EventContext {
-  /** The gateway's own, from `gateway.json`. */
-  readonly uuid: string;
-  /** As `session.params` says it, such as `linux-x64-lsb`. */
-  readonly arch: string;
-}
+import { cowrieEvents, type EventBody, type EventContext } from "./cowrie.ts";
 
 /** The recording itself, once it is finished. */
 export interface FinishedRecording {

@@ -11,17 +11,14 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Policy } from "../model/policy.ts";
 import { eventLine, type CowrieEvent } from "./cowrie-event.ts";
 import type { EventSink } from "./sink.ts";
 
 export const EVENT_FILE = "mitsubako.json";
 
-export interface FileSinkOptions {
-  /** Size in bytes at which the file is set aside; it may be over it by one batch. */
-  readonly rotateAt: number;
-  /** Files set aside that are kept. */
-  readonly keep: number;
-}
+/** `rotateAt`: size in bytes at which the file is set aside; it may be over it by one batch. `keep`: files set aside that are kept. */
+export type FileSinkOptions = Pick<Policy["events"], "rotateAt" | "keep">;
 
 /**
  * Appends events to `mitsubako.json` in a folder, a batch in one write. A file set aside is renamed to

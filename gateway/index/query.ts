@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import { toByteString, type ByteString } from "../model/bytes.ts";
-import { newAmong, type FileRow, type SessionRow } from "./rows.ts";
+import { newAmong, type FileRow, type SessionRow, type SessionState } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
-import { INDEX_FILE, type SessionState } from "./store.ts";
+import { INDEX_FILE } from "./store.ts";
 
 export interface SessionFilter {
   /** Microseconds since 1970. */

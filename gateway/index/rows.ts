@@ -2,7 +2,8 @@ import type { ByteString } from "../model/bytes.ts";
 import type { Change } from "../model/capture.ts";
 import type { Summary } from "../evidence/summary.ts";
 import { microsAt } from "../model/timestamps.ts";
-import type { SessionState } from "./store.ts";
+
+export type SessionState = "live" | "ended" | "cut" | "damaged";
 
 /** A session as lists show it. Strangers' strings are ByteStrings. */
 export interface SessionRow {

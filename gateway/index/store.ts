@@ -5,12 +5,10 @@ import type { Evidence } from "../evidence/extract.ts";
 import type { Summary } from "../evidence/summary.ts";
 import type { Capture } from "../model/capture.ts";
 import { parseMicros } from "../model/timestamps.ts";
-import { rowOf } from "./rows.ts";
+import { rowOf, type SessionState } from "./rows.ts";
 import { prepareSchema } from "./schema.ts";
 
 export const INDEX_FILE = "index.sqlite";
-
-export type SessionState = "live" | "ended" | "cut" | "damaged";
 
 /** The writing side of the index; one process has it at a time (the archivist, or a rebuild). */
 export class IndexStore implements Disposable {

@@ -1,4 +1,5 @@
 import type { SessionId } from "./ids.ts";
+import type { Policy } from "./policy.ts";
 
 /** What the warden tells the archivist. Paths are relative to the data folder, which each of the two sees under another name. */
 export type ToArchivist =
@@ -31,13 +32,7 @@ export type ToArchivist =
   /** Finish what is there, answer "drained", exit. */
   | { readonly kind: "drain" };
 
-/** Part of the policy (model/policy.ts). */
-export interface EventsPolicy {
-  /** Bytes. */
-  readonly rotateAt: number;
-  readonly keep: number;
-  readonly stdout: boolean;
-}
+export type EventsPolicy = Policy["events"];
 
 export type FromArchivist =
   | { readonly kind: "ready" }
