@@ -4,7 +4,6 @@ import { Connection } from "./connection.ts";
 import { algorithmsOf } from "./host-key.ts";
 import { symmetricOffer } from "./kexinit.ts";
 import type { ConnectOptions } from "./options.ts";
-import type { Transport } from "./transport.ts";
 
 /** What is fastest here comes first; the measurements are in docs/decisions/own-transport.md. */
 const PREFERRED = {
@@ -27,7 +26,7 @@ const PREFERRED = {
  *
  * @throws TransportFailed
  */
-export async function connectTransport(socket: Socket, options: ConnectOptions): Promise<Transport> {
+export async function connectTransport(socket: Socket, options: ConnectOptions): Promise<Connection> {
   const lists = { ...PREFERRED, ...options.offer };
   const provable = options.hostKeys.flatMap(({ type }) => algorithmsOf(type));
   const markers = [EXT_INFO_CLIENT, ...(options.strict === false ? [] : [STRICT_CLIENT])];

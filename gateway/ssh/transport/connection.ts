@@ -153,6 +153,7 @@ export class Connection implements Transport, ExchangeWire {
     this.#wake();
   }
 
+  /** Asks for new keys now, whatever the limits say. Nothing happens while an exchange is under way. */
   rekey(): void {
     if (!this.#end && !this.#exchange.initial) this.#exchange.begin();
   }

@@ -5,7 +5,6 @@ import { algorithmsOf, parseHostKey } from "./host-key.ts";
 import { buildExtInfo } from "./key-exchange.ts";
 import { hassh, symmetricOffer } from "./kexinit.ts";
 import type { ServeOptions } from "./options.ts";
-import type { Transport } from "./transport.ts";
 
 /**
  * The server's side of a connection that was just accepted: identification and first key exchange. Nobody is attached yet, so what the client
@@ -13,7 +12,7 @@ import type { Transport } from "./transport.ts";
  *
  * @throws TransportFailed when it ended before that; what the observer threw.
  */
-export async function serveTransport(socket: Socket, options: ServeOptions): Promise<Transport> {
+export async function serveTransport(socket: Socket, options: ServeOptions): Promise<Connection> {
   const hostKeys = options.hostKeys.map(({ privateKey }) => parseHostKey(privateKey));
   const signable = hostKeys.flatMap(({ type }) => algorithmsOf(type));
   const { offer, observer } = options;

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { MSG } from "../../../gateway/ssh/messages/numbers.ts";
 import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
 import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
 import type { ConnectOptions, ServeOptions } from "../../../gateway/ssh/transport/options.ts";
 import { serveTransport } from "../../../gateway/ssh/transport/serve.ts";
-import type { Transport } from "../../../gateway/ssh/transport/transport.ts";
+import type { Connection } from "../../../gateway/ssh/transport/connection.ts";
 import { HOST_KEYS } from "./keys.ts";
 
 export const SERVER_OPTIONS: ServeOptions = {
@@ -46,8 +47,8 @@ export async function socketPair(): Promise<Sockets> {
 }
 
 export interface Pair extends AsyncDisposable {
-  readonly server: Transport;
-  readonly client: Transport;
+  readonly server: Connection;
+  readonly client: Connection;
 }
 
 /** A server and a client of ours, past their first key exchange. */
@@ -61,4 +62,20 @@ export async function transportPair(
     connectTransport(sockets.client, { ...CLIENT_OPTIONS, ...connecting }),
   ]);
   return { server, client, [Symbol.asyncDispose]: () => sockets[Symbol.asyncDispose]() };
+}
+
+/** What the end of a login does to both: from here on the limits of new keys count, and compression runs if agreed. */
+export async function logIn({ server, client }: Pick<Pair, "server" | "client">): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  client.attach({
+    payload(bytes) {
+      if (bytes[0] !== MSG.USERAUTH_SUCCESS) return;
+      client.startDelayedCompression();
+      client.attach(null);
+      resolve(undefined);
+    },
+  });
+  server.send(Buffer.of(MSG.USERAUTH_SUCCESS));
+  server.startDelayedCompression();
+  await promise;
 }

@@ -4,7 +4,7 @@
  */
 import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
 import type { Transport } from "../../../gateway/ssh/transport/transport.ts";
-import { transportPair } from "./pair.ts";
+import { logIn, transportPair } from "./pair.ts";
 
 const SIZE = Number(process.argv[2] ?? 32_768 + 9);
 const TOTAL = Math.min(600_000_000, SIZE * 400_000);
@@ -43,8 +43,7 @@ for (const cipher of IMPLEMENTED.cipher) {
     : ["hmac-sha2-256"];
   for (const mac of macs) {
     await using pair = await transportPair({}, { offer: { cipher: [cipher], mac: [mac] } });
-    pair.server.startDelayedCompression();
-    pair.client.startDelayedCompression();
+    await logIn(pair);
     const cpu = process.cpuUsage();
     const speed = await bulk(pair.server, pair.client);
     const { user, system } = process.cpuUsage(cpu);
