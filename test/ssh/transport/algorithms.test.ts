@@ -75,7 +75,7 @@ describe("both sides ask for new keys at the same moment", () => {
 });
 
 for (const compression of IMPLEMENTED.compression)
-  it(`new keys ten times over, compression ${compression}`, async () => {
+  it(`new keys ten times over, compression ${compression}`, { timeout: 20_000 }, async () => {
     await using pair = await transportPair({}, { offer: { compression: [compression] } });
     await logIn(pair);
     for (let round = 0; round < 10; round++) {
@@ -83,6 +83,7 @@ for (const compression of IMPLEMENTED.compression)
       (round % 2 === 0 ? pair.server : pair.client).rekey();
       const results = await exchange(pair.server, pair.client, 100_000);
       for (const { sent, received } of results) assert.deepEqual(received, sent);
-      assert.notEqual(pair.server.agreed, before);
+      // The client's own NEWKEYS may be behind all that it sent.
+      while (pair.server.agreed === before) await new Promise(setImmediate);
     }
   });
