@@ -51,7 +51,10 @@ export class Authenticator {
     if (close) return close;
     if (outcome.outcome === "accepted") {
       this.#recording.fact({ kind: "logged-in", user: toByteString(attempt.user), method: attempt.method });
-      this.#warden.tell({ kind: "logged-in", session: this.#session });
+      const entered = this.#warden.ask({ kind: "entered", session: this.#session });
+      // Only a login by key has left something in the sandbox that must be gone before they look.
+      if (attempt.credential.kind === "publickey") await entered;
+      else entered.catch(() => undefined); // the session ended meanwhile
       return { kind: "accepted" };
     }
     return { kind: outcome.outcome === "refused" ? "refused" : "key-acceptable" };

@@ -37,7 +37,10 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   const ends = endpointsOf(socket);
   if (!ends) return void socket.destroy(); // gone before we looked
   const admission = await front.warden.ask({ kind: "admit", ...ends });
-  if (!admission.admitted) { turnAway(socket); return; }
+  if (!admission.admitted) {
+    turnAway(socket);
+    return;
+  }
 
   const { session } = admission;
   const ending = new Ending();

@@ -7,7 +7,7 @@ import type { HostKeyFile, Persona } from "./persona.ts";
  * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
  * (gateway/warden/messages.ts), gives the session ids itself, and answers only for sessions of that very front.
  */
-export type FrontRequest = AdmitRequest | JudgeRequest | KeysRequest | VouchRequest;
+export type FrontRequest = AdmitRequest | JudgeRequest | KeysRequest | VouchRequest | EnteredRequest;
 
 /** A connection was accepted; may it go on? */
 export interface AdmitRequest {
@@ -16,8 +16,7 @@ export interface AdmitRequest {
   readonly listener: Endpoint;
 }
 export type Admission =
-  | { readonly admitted: false }
-  | { readonly admitted: true; readonly session: SessionId };
+  { readonly admitted: false } | { readonly admitted: true; readonly session: SessionId };
 
 /** What does the policy say to this password, and which sandbox is meant? */
 export interface JudgeRequest {
@@ -31,7 +30,12 @@ export type Ruling =
   /** The front answers FAILURE after `delay` milliseconds, as sshd with PAM would take. */
   | { readonly ruling: "refuse"; readonly rule: string; readonly delay: number }
   /** The sandbox's own sshd is to be asked. `by` says whether the policy let them in or sshd will decide. */
-  | { readonly ruling: "ask-sandbox"; readonly by: "policy" | "sandbox"; readonly rule: string; readonly way: WayToSandbox }
+  | {
+      readonly ruling: "ask-sandbox";
+      readonly by: "policy" | "sandbox";
+      readonly rule: string;
+      readonly way: WayToSandbox;
+    }
   | { readonly ruling: "no-sandbox" };
 
 /** The bytes of the user's authorized_keys in the source's living sandbox; null where there is none. */
@@ -54,6 +58,13 @@ export interface VouchRequest {
 }
 export type Voucher = { readonly vouched: false } | { readonly vouched: true; readonly way: WayToSandbox };
 
+/** Somebody is in. Answered when the one-time key, if there was one, is gone from the sandbox, so that they never find it. */
+export interface EnteredRequest {
+  readonly kind: "entered";
+  readonly session: SessionId;
+}
+export type Entered = Readonly<Record<never, never>>;
+
 /** Everything a front needs to reach its session's sandbox, and what the recording says of it. */
 export interface WayToSandbox {
   readonly sandbox: SandboxId;
@@ -69,8 +80,6 @@ export interface WayToSandbox {
 /** What a front tells without waiting for an answer. */
 export type FrontNotice =
   | { readonly kind: "ready" }
-  /** The one-time key was used; take it away. The session counts as logged in. */
-  | { readonly kind: "logged-in"; readonly session: SessionId }
   | { readonly kind: "ended"; readonly session: SessionId; readonly reason: EndReason };
 
 /** What the warden tells a front. */
@@ -106,4 +115,5 @@ export interface RequestReplies {
   readonly judge: Ruling;
   readonly keys: Keys;
   readonly vouch: Voucher;
+  readonly entered: Entered;
 }

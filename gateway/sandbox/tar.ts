@@ -28,7 +28,7 @@ export async function makeTar(files: readonly TarFile[]): Promise<Buffer> {
  */
 export async function makeRemovingTar(path: string): Promise<Buffer> {
   const archive = pack();
-  archive.entry({ name: path, type: "contiguous-file", size: 0 });
+  archive.entry({ name: path, type: "contiguous-file", size: 0 }).end(Buffer.alloc(0));
   archive.finalize();
   return collect(archive);
 }

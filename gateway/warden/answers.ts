@@ -4,6 +4,7 @@ import type { Endpoint } from "../model/endpoint.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type {
   Admission,
+  Entered,
   FrontRequest,
   JudgeRequest,
   Keys,
@@ -38,7 +39,7 @@ export interface AnswersOptions {
   readonly log: Logger;
 }
 
-/** What the warden answers to the fronts' four questions. */
+/** What the warden answers to the fronts' questions. */
 export class Answers {
   readonly #options: AnswersOptions;
 
@@ -56,6 +57,8 @@ export class Answers {
         return this.#keys(this.#own(front, request.session), request.user);
       case "vouch":
         return this.#vouch(this.#own(front, request.session), request.user, request.line);
+      case "entered":
+        return this.#entered(this.#own(front, request.session));
       default:
         return request satisfies never;
     }
@@ -129,6 +132,12 @@ export class Answers {
     await session.withdrawKey();
     session.grant = await session.lease.grantOnce(name, line);
     return { vouched: true, way: await this.#wayTo(session, session.lease) };
+  }
+
+  async #entered(session: LiveSession): Promise<Entered> {
+    session.loggedIn();
+    await session.withdrawKey();
+    return {};
   }
 
   #sourceOf(session: LiveSession, credential?: Parameters<typeof sourceKey>[2]): string {

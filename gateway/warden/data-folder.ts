@@ -61,10 +61,11 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
       path,
       identity: await readIdentity(path),
       [Symbol.asyncDispose]: () =>
-        new Promise((resolve) => { lock.close(() => {
+        new Promise((resolve) => {
+          lock.close(() => {
             resolve();
-          }); },
-        ),
+          });
+        }),
     };
   } catch (cause) {
     if (cause instanceof MitsubakoError) throw cause;

@@ -18,7 +18,11 @@ export async function claimAddresses(addresses: readonly Endpoint[]): Promise<En
       address: address.address,
       port: typeof bound === "object" && bound ? bound.port : address.port,
     });
-    await new Promise<void>((resolve) => server.close(() => { resolve(); }));
+    await new Promise<void>((resolve) =>
+      server.close(() => {
+        resolve();
+      }),
+    );
   }
   return claimed;
 }

@@ -43,11 +43,11 @@ const request = z.discriminatedUnion("kind", [
       .max(8192)
       .regex(/^[\x20-\x7e]+$/),
   }),
+  z.strictObject({ kind: z.literal("entered"), session }),
 ]) satisfies z.ZodType<FrontRequest>;
 
 const notice = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
-  z.strictObject({ kind: z.literal("logged-in"), session }),
   z.strictObject({ kind: z.literal("ended"), session, reason: z.enum(END_REASONS) }),
 ]) satisfies z.ZodType<FrontNotice>;
 

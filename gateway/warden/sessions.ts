@@ -53,7 +53,6 @@ export class LiveSession {
 
   loggedIn(): void {
     this.#place.loggedIn();
-    void this.withdrawKey();
   }
 
   async withdrawKey(): Promise<void> {

@@ -136,9 +136,7 @@ export class Warden implements AsyncDisposable {
       artifacts: join(data.path, "artifacts"),
       log,
       // A new container's port is barred from the others' before anybody is let into it.
-      onStarted: async () => {
-        fence.isolate();
-      },
+      onStarted: () => Promise.resolve(fence.isolate()),
       onCapture: (capture) => this.#recordings.captured(capture),
       onExpired: (sessions) => {
         for (const session of sessions) this.#endSession(session, "sandbox-deadline");
@@ -229,9 +227,7 @@ export class Warden implements AsyncDisposable {
   #heard(front: number, notice: FrontNotice): void {
     if (notice.kind === "ready") return;
     const session = this.#sessions.of(front, notice.session);
-    if (!session) return;
-    if (notice.kind === "logged-in") session.loggedIn();
-    else void this.#over(session);
+    if (session) void this.#over(session);
   }
 
   /** Gives back what the session held and takes its recording over. The recording first: a capture is put beside it. */

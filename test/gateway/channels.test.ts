@@ -74,7 +74,7 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
     assert.match(stdout.toString(), /^\/dev\/pts\/\d+\r\n\d+ \d+\r\nxterm-256color\r\n$/);
     const shell = await ssh(gateway, { ...who, options: ["-tt"] }, [], { input: "echo $((6*7)); exit 5\n" });
     assert.equal(shell.code, 5);
-    assert.match(shell.stdout.toString(), /\r\n42\r\n/);
+    assert.match(shell.stdout.toString(), /\r42\r\n/);
   });
 
   it("a change of the window's size and a break reach the program", async () => {
@@ -91,7 +91,7 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
     const env = { SSHPASS: who.password };
     await run("tmux", ["-L", session, "new-session", "-d", "-x", "90", "-y", "30", ...command], { env });
     try {
-      await eventually("a prompt", () => shows(session, /[$#] $/m));
+      await eventually("a prompt", () => shows(session, /# ?$/m));
       await run("tmux", ["-L", session, "send-keys", "stty size", "Enter"]);
       await eventually("the first size", () => shows(session, /^30 90$/m));
       await run("tmux", ["-L", session, "resize-window", "-x", "101", "-y", "37"]);
@@ -254,11 +254,7 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
       "-o",
       "UpdateHostKeys=yes",
     ];
-    const { code, stderr } = await ssh(
-      gateway,
-      { ...who, options: [...options, "-o", "HostKeyAlgorithms=ssh-ed25519"] },
-      ["sleep 3"],
-    );
+    const { code, stderr } = await ssh(gateway, { ...who, options }, ["sleep 3"]);
     assert.equal(code, 0, stderr.toString());
     const learnt = await readFile(known, "utf8");
     for (const type of ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])

@@ -154,6 +154,8 @@ export interface Who {
 /** Arguments that ssh, scp and sftp share. */
 export function clientOptions(who: Who): string[] {
   return [
+    // The first that says something counts.
+    ...(who.options ?? []),
     "-F", "/dev/null",
     "-o", "StrictHostKeyChecking=no",
     "-o", "UserKnownHostsFile=/dev/null",
@@ -161,7 +163,6 @@ export function clientOptions(who: Who): string[] {
     "-o", "NumberOfPasswordPrompts=1",
     ...(who.password === undefined ? [] : ["-o", "PubkeyAuthentication=no"]),
     ...(who.from === undefined ? [] : ["-o", `BindAddress=${who.from}`]),
-    ...(who.options ?? []),
   ]; // prettier-ignore
 }
 
@@ -177,6 +178,11 @@ export function ssh(
     ["ssh", "-p", String(gateway.port), ...clientOptions(who), `${who.user ?? "root"}@127.0.0.1`, ...args],
     options,
   );
+}
+
+/** Whether ssh was told that its password is wrong, and not something else. */
+export function wasRefused({ code, stderr }: Ran): boolean {
+  return code === 255 && /Permission denied/.test(stderr.toString());
 }
 
 /** Runs a client of OpenSSH under sshpass. */
