@@ -39,18 +39,21 @@ const PORT_REST = 65_000;
 /** conntrack's own TIME_WAIT, 120 s: until then a second connection cannot be shown with the same port. */
 const SHOWN_REST = 125_000;
 const MOST_REMEMBERED = 65_536;
-const OWN_ADDRESSES_LIFE = 10_000;
+/** How long what the host's addresses and listening ports were is believed. */
+const HOST_LOOK = 30_000;
 
 export async function openSourceAddresses(plan: FencePlan): Promise<SourceAddresses> {
   const session = new NftSession(`inet ${plan.table} source_of`);
   const ports = new PathPorts(FIRST_PORT, PORTS, Math.max(PORT_REST, PATH_LIFE * 1000));
-  const taken = await listeningPorts();
+  let taken = await listeningPorts();
   const shownPorts = new ShownPorts();
   let own = { addresses: hostAddresses(), readAt: Date.now() };
 
   const ownAddresses = () => {
-    if (Date.now() - own.readAt > OWN_ADDRESSES_LIFE)
+    if (Date.now() - own.readAt > HOST_LOOK) {
       own = { addresses: hostAddresses(), readAt: Date.now() };
+      void listeningPorts().then((ports) => (taken = ports));
+    }
     return own.addresses;
   };
 
@@ -90,7 +93,7 @@ function unshown(localAddress: string): Path {
   return { localAddress, localPort: 0, shown: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/** A port that somebody listened on when we started is left out for good. */
+/** A port that somebody listens on is left out for good. */
 function takePort(ports: PathPorts, taken: ReadonlySet<number>): number | undefined {
   let port = ports.take();
   while (port !== undefined && taken.has(port)) port = ports.take();

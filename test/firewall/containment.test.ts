@@ -115,11 +115,19 @@ function table({ tries, seen }: ContainmentReport): string {
       .join(", ") || "·";
   const rows = tries.map((name) => [name, ...states.map((state) => cell(name, state))]);
   const head = ["try", ...states.map((_, index) => String.fromCharCode(65 + index))];
+  // As Prettier would have it.
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...rows].map((cells) => (cells[column] ?? "").length)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   return [
     "",
     ...states.map(({ state }, index) => `- ${String.fromCharCode(65 + index)}: ${state}`),
     "",
-    ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
+    line(head),
+    line(widths.map((width) => "-".repeat(width))),
+    ...rows.map(line),
     "",
     "",
   ].join("\n");

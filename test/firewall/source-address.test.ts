@@ -48,6 +48,21 @@ describe("the attacker's address, seen from inside", () => {
     assert.equal(report.again[0], "203.0.113.99 5000");
   });
 
+  it("stays while the fence is put right under a living connection, and is right after it", () => {
+    assert.deepEqual(report.throughRepair, [
+      "203.0.113.110 before, 203.0.113.110 after",
+      "203.0.113.111 1111",
+    ]);
+  });
+
+  it("takes no port that a program of the host listens on", () => {
+    assert.ok(report.busyPortAvoided);
+  });
+
+  it("comes through a subnet that nothing else on the host is routed to", () => {
+    assert.deepEqual(report.subnets, ["10.213.0.0/20", "10.113.0.0/20", "10.213.0.0/20"]);
+  });
+
   it("fails with a code when the rules are gone, rather than show another", () => {
     assert.equal(report.refusedWithoutTable, "firewall-failed");
   });

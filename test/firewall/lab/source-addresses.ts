@@ -1,10 +1,12 @@
 /** Many logins at once, each by a path of its own, to two sandboxes that say whom they see. Run by source-address.test.ts. */
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
 import type { Path } from "../../../gateway/firewall/source-address.ts";
-import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
+import { freeSubnet, parseSubnet } from "../../../gateway/firewall/subnet.ts";
 import type { Endpoint } from "../../../gateway/model/endpoint.ts";
-import { addSandbox, HOST, labFile, layHost, run, SLOT, Talker } from "./network.ts";
+import { addSandbox, HOST, labFile, layHost, run, SLOT, Talker, WORLD } from "./network.ts";
 
 export interface SourcesReport {
   /** What each visitor was shown as, beside what it should have been. */
@@ -15,7 +17,12 @@ export interface SourcesReport {
   readonly special: Readonly<Record<string, string>>;
   /** One attacker that connects again and again from one port: addresses and whether the port differed. */
   readonly again: readonly string[];
+  /** A connection that lives while the fence is put right, and one that is made after it. */
+  readonly throughRepair: readonly string[];
+  readonly busyPortAvoided: boolean;
   readonly refusedWithoutTable: string;
+  /** What was free at first, then with the first of them routed elsewhere, then with our own bridge on it. */
+  readonly subnets: readonly string[];
 }
 
 const SUBNET = parseSubnet("10.213.0.0/20");
@@ -24,13 +31,25 @@ const LOGINS = 300;
 const AT_ONCE = 25;
 
 layHost();
+// Somebody's program listens on all addresses, on the first port that paths would take.
+const busy = createServer();
+await new Promise<void>((resolve) => busy.listen(10_000, "0.0.0.0", resolve));
+const subnets = [(await freeSubnet(SLOT)).cidr];
+run(`ip route add 10.213.0.0/16 via ${WORLD}`);
+subnets.push((await freeSubnet(SLOT)).cidr);
+run(`ip route del 10.213.0.0/16 via ${WORLD}`);
 const fence = await raiseFence({ slot: SLOT, subnet: SUBNET });
+subnets.push((await freeSubnet(SLOT)).cidr);
 const servers = await Promise.all(
   SANDBOXES.map((address, index) => {
     addSandbox(`box${index}`, address, fence.plan.gateway);
     return Talker.start(`box${index}`, [process.execPath, labFile("peer-address.ts"), "22"]);
   }),
 );
+
+const firstPath = await fence.sources.openPath({ attacker: { address: "203.0.113.1", port: 1 } });
+const busyPortAvoided = firstPath.localPort === 10_001;
+busy.close();
 
 const opened: number[] = [];
 const crowd = await inCrowd(LOGINS, async (number) => {
@@ -67,6 +86,8 @@ for (const address of [
 const again: string[] = [];
 for (let time = 0; time < 3; time++) again.push(await seenAs({ address: "203.0.113.99", port: 5000 }));
 
+const throughRepair = [await acrossRepair(), await seenAs({ address: "203.0.113.111", port: 1111 })];
+
 run(`nft delete table inet ${fence.plan.table}`);
 const refusedWithoutTable = await fence.sources
   .openPath({ attacker: { address: "203.0.113.5", port: 1 } })
@@ -80,13 +101,54 @@ await fence.sources[Symbol.asyncDispose]();
 await reapFence(SLOT);
 opened.sort((one, other) => one - other);
 process.stdout.write(
-  JSON.stringify({ crowd, opened, special, again, refusedWithoutTable } satisfies SourcesReport),
+  JSON.stringify({
+    crowd,
+    opened,
+    special,
+    again,
+    throughRepair,
+    busyPortAvoided,
+    refusedWithoutTable,
+    subnets,
+  } satisfies SourcesReport),
 );
 
 async function seenAs(attacker: Endpoint): Promise<string> {
   await using path = await fence.sources.openPath({ attacker });
   const [address = "", port = ""] = (await visit(SANDBOXES[0] ?? "", path)).split(" ");
   return address === fence.plan.gateway ? "bridge" : `${address} ${port}`;
+}
+
+/** What an echo server says before and after the rules were replaced under a living connection. */
+async function acrossRepair(): Promise<string> {
+  const echo = await Talker.start("box1", [
+    ...[process.execPath, "-e"],
+    `require("net").createServer((s) => s.on("data", (d) => s.write(s.remoteAddress + " " + d)).on("error", () => {})).listen(2222, "0.0.0.0", () => console.log("ready"))`,
+  ]);
+  run(`ip netns exec box1 nft -f - <<'EOF'
+table ip lab {
+  chain input {
+    type nat hook prerouting priority -100; policy accept;
+    tcp dport 22 ip saddr 203.0.113.110 redirect to :2222
+  }
+}
+EOF`);
+  await using path = await fence.sources.openPath({ attacker: { address: "203.0.113.110", port: 1110 } });
+  const { localAddress, localPort } = path;
+  const socket = connect({ host: SANDBOXES[1] ?? "", port: 22, localAddress, localPort });
+  socket.on("error", () => undefined);
+  const said: string[] = [];
+  for (const word of ["before", "after"]) {
+    socket.write(word);
+    const [answer] = (await Promise.race([once(socket, "data"), sleep(3000, ["nothing"])])) as [
+      Buffer | string,
+    ];
+    said.push(String(answer));
+    await fence.repair();
+  }
+  socket.destroy();
+  echo.end();
+  return said.join(", ");
 }
 
 /** As a front connects. */
