@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { Account } from "./accounts.ts";
 import type { Archive } from "./archive.ts";
+import { EngineRefused } from "./docker.ts";
 
 /** What sshd looks into by default, in its order. */
 const FILES = [".ssh/authorized_keys", ".ssh/authorized_keys2"];
@@ -13,6 +14,16 @@ const MOST_LINKS = 16;
  * the file and every folder up to the home belong to root or the user and nobody else may write to them.
  */
 export async function readAuthorizedKeys(archive: Archive, account: Account): Promise<Buffer | undefined> {
+  try {
+    return await readAll(archive, account);
+  } catch (error) {
+    // Links in a circle, names over the limit, a home that is a socket: sshd would not find its way either.
+    if (error instanceof EngineRefused) return undefined;
+    throw error;
+  }
+}
+
+async function readAll(archive: Archive, account: Account): Promise<Buffer | undefined> {
   const found = await Promise.all(
     FILES.map((file) => readOne(archive, account, posix.join(account.home, file))),
   );

@@ -54,9 +54,9 @@ test("in fresh mode a sandbox goes with its session, captured", async () => {
   await giveBack(lease);
   assert.equal(bench.pool.living("session 1"), false);
   await eventually(async () => (await containersOf(bench)) === 0);
-  assert.equal(bench.captures.length, 1);
-  assert.deepEqual(bench.captures[0]?.sessions, [lease.session]);
-  assert.ok(bench.captures[0]?.changes.some(({ kind, path }) => kind === "A" && path === "/tmp/dropped"));
+  const [capture] = bench.captures;
+  assert.deepEqual(capture?.sessions, [lease.session]);
+  assert.ok(capture.changes.some(({ kind, path }) => kind === "A" && path === "/tmp/dropped"));
 });
 
 test("parallel sessions of one new source share one sandbox", async () => {
@@ -227,7 +227,7 @@ test("when no sandbox can be made, those who wait are told so", async () => {
     return true;
   });
   assert.equal(await containersOf(bench), 0);
-  bench.change({ runtime: undefined as never });
+  bench.change({ runtime: undefined });
   await eventually(() =>
     bench.pool
       .lease("a", bench.session(), never)
