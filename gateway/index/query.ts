@@ -63,14 +63,17 @@ export class IndexReader implements Disposable {
       values.push(value);
     };
     and("started_us >= ?", filter.since);
-    and("user GLOB ?", filter.user === undefined ? undefined : globOf(filter.user));
-    and("source_address GLOB ?", filter.source === undefined ? undefined : globOf(filter.source));
+    and(comparison("user", filter.user), filter.user === undefined ? undefined : globOf(filter.user));
+    and(
+      comparison("source_address", filter.source),
+      filter.source === undefined ? undefined : globOf(filter.source),
+    );
     and(
       "EXISTS (SELECT 1 FROM commands WHERE commands.session = sessions.id AND instr(commands.text, ?) > 0)",
       filter.command === undefined ? undefined : bytesOf(filter.command),
     );
     const sql = `SELECT * FROM sessions
-      ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY started_us DESC, id LIMIT ?`;
+      ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY started_us DESC, id DESC LIMIT ?`;
     return this.#database
       .prepare(sql)
       .all(...values, filter.limit ?? -1)
@@ -124,7 +127,7 @@ export class IndexReader implements Disposable {
     }
     const rows =
       sandbox === undefined
-        ? this.#filesWhere("captures.source GLOB ?", globOf(source ?? "*"))
+        ? this.#filesWhere(comparison("captures.source", source ?? "*"), globOf(source ?? "*"))
         : this.#filesWhere("captures.sandbox = ?", sandbox);
     return newAmong(rows, []).filter((row) => since === undefined || row.takenAt >= since);
   }
@@ -147,9 +150,17 @@ function bytesOf(text: string): ByteString {
   return toByteString(Buffer.from(text, "utf8"));
 }
 
+/**
+ * A name without stars is looked up in its own index. A glob is tried on one row after the other, the most recent first: the plus
+ * keeps SQLite from reading all of the column's index instead, and then sorting.
+ */
+function comparison(column: string, text: string | undefined): string {
+  return /[*?]/.test(text ?? "") ? `+${column} GLOB ?` : `${column} = ?`;
+}
+
 /** Only `*` and `?` mean something to those who type it. */
 function globOf(text: string): string {
-  return bytesOf(text).replaceAll("[", "[[]");
+  return /[*?]/.test(text) ? bytesOf(text).replaceAll("[", "[[]") : bytesOf(text);
 }
 
 type Row = Record<string, SQLOutputValue>;

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { extractEvidence } from "../../gateway/evidence/extract.ts";
+import { readCapture } from "../../gateway/index/captures.ts";
+import { findRecording, findRecordings, recordings } from "../../gateway/index/find-recording.ts";
+import { IndexReader } from "../../gateway/index/query.ts";
+import { IndexStore } from "../../gateway/index/store.ts";
+import { Conversation } from "../evidence/conversation.ts";
+import { dataFolder } from "../archivist/folder.ts";
+
+const HOSTILE = [
+  "'; DROP TABLE sessions; --",
+  "\0middle\0",
+  "\xff\xfe\x80",
+  "%_[a]*?",
+  "x".repeat(30_000),
+  "\ud83d\ude00",
+];
+
+test("strangers' strings come back as they went in, and are found by what they hold", async (t) => {
+  const data = dataFolder(t);
+  using index = IndexStore.open(data);
+  for (const [number, text] of HOSTILE.entries()) {
+    const talk = new Conversation(`00000000000${number}`).login(text, text);
+    talk.exec(talk.open(), `echo ${text}`);
+    index.putFinished(`recordings/x/${number}`, "ended", await extractEvidence(talk.whole()));
+  }
+  using reader = IndexReader.open(data);
+  assert.ok(reader);
+  for (const [number, text] of HOSTILE.entries()) {
+    // The builder takes one byte for each character.
+    const row = reader.session(`00000000000${number}`);
+    const bytes = Buffer.from(text, "latin1").toString("latin1");
+    assert.equal(row?.user, bytes);
+    assert.equal(row.password, bytes);
+  }
+  const by = (filter: object) => reader.sessions(filter).map(({ id }) => id.at(-1));
+  assert.deepEqual(by({ command: "DROP TABLE" }), ["0"]);
+  assert.deepEqual(by({ command: "middle\0" }), ["1"]);
+  assert.deepEqual(by({ command: "%_[a]*?" }), ["3"]);
+  assert.deepEqual(by({ user: "%_[a]*" }), ["3"]);
+  assert.deepEqual(by({ user: "' OR 1=1" }), []);
+  assert.equal(by({}).length, HOSTILE.length);
+});
+
+test("a reader sees what is committed while the writer goes on", async (t) => {
+  const data = dataFolder(t);
+  assert.equal(IndexReader.open(data), undefined);
+  using index = IndexStore.open(data);
+  using reader = IndexReader.open(data);
+  const talk = new Conversation().login();
+  const { summary } = await extractEvidence(talk.entries);
+  index.putLive("live/0/0a1b2c3d4e5f.mbr", summary);
+  assert.equal(reader?.session("0a1b2c3d4e5f")?.state, "live");
+  assert.deepEqual(index.archived().sessions.size, 0);
+  index.putFinished("recordings/x", "ended", await extractEvidence(talk.whole()));
+  assert.equal(reader.session("0a1b2c3d4e5f")?.state, "ended");
+  assert.equal(index.has("session", "0a1b2c3d4e5f"), true);
+  index.dropLive();
+  assert.equal(reader.sessions().length, 1);
+});
+
+test("recordings are found by id and by its beginning, and nothing else is taken for one", (t) => {
+  const data = dataFolder(t);
+  for (const path of [
+    "recordings/2026-11-23/aaaaaaaaaaaa/session.mbr",
+    "recordings/2026-11-24/aaaabbbbbbbb/session.mbr",
+    "recordings/not-a-day/cccccccccccc/session.mbr",
+    "recordings/2026-11-24/NOTANID/session.mbr",
+    "live/0/dddddddddddd.mbr",
+    "live/0/eeeeeeeeeeee.mbr.tmp",
+  ]) {
+    mkdirSync(join(data, path, ".."), { recursive: true });
+    writeFileSync(join(data, path), "");
+  }
+  assert.deepEqual(
+    [...recordings(data)].map(({ session }) => session),
+    ["aaaaaaaaaaaa", "aaaabbbbbbbb", "dddddddddddd"],
+  );
+  assert.equal(findRecording(data, "aaaaaaaaaaaa")?.path, "recordings/2026-11-23/aaaaaaaaaaaa/session.mbr");
+  assert.equal(findRecording(data, "aaaa"), undefined);
+  assert.equal(findRecordings(data, "aaaa").length, 2);
+  assert.equal(findRecording(data, "d")?.live, true);
+  for (const nothing of ["", "..", "*", "AAAA", "aaaaaaaaaaaa0"])
+    assert.deepEqual(findRecordings(data, nothing), []);
+  assert.deepEqual(findRecordings(join(data, "nowhere"), "a"), []);
+});
+
+test("what is no capture is not taken for one", async (t) => {
+  const data = dataFolder(t);
+  const folder = "recordings/2026-11-23/aaaaaaaaaaaa";
+  mkdirSync(join(data, folder), { recursive: true });
+  assert.equal(await readCapture(data, folder), undefined);
+  const change = { kind: "A", path: "/x", type: "file", sha256: "../../keys" };
+  const capture = {
+    sandbox: "5a5a5a5a5a5a",
+    sessions: [],
+    source: "x",
+    takenAt: "x",
+    cut: false,
+    changes: [change],
+  };
+  for (const text of ["", "null", "[]", "{", JSON.stringify(capture)]) {
+    writeFileSync(join(data, folder, "capture.json"), text);
+    await assert.rejects(readCapture(data, folder), SyntaxError);
+  }
+});
