@@ -7,6 +7,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import ssh2, { type ClientChannel } from "ssh2";
 import { parseConnectionMessage } from "../../../gateway/ssh/messages/message.ts";
 import { startFront, type Front, type FrontSession } from "./front.ts";
 import { run, sha256, sshOptions, start } from "./programs.ts";
@@ -101,6 +102,52 @@ describe("exec and shell", () => {
     assert.equal(stdout.toString(), "through\n");
   });
 });
+
+describe("a terminal of ssh2's client", () => {
+  it("changes its size, is sent a signal, and is interrupted", async () => {
+    const client = new ssh2.Client();
+    client.connect({
+      host: "127.0.0.1",
+      port: front.port,
+      username: sshd.user,
+      authHandler: ["none"],
+    });
+    await once(client, "ready");
+    try {
+      const shell = await new Promise<ClientChannel>((resolve, reject) => {
+        client.exec(
+          "trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done",
+          { pty: { rows: 24, cols: 80 } },
+          (error, stream) => {
+            if (error) reject(error);
+            else resolve(stream);
+          },
+        );
+      });
+      let text = "";
+      shell.on("data", (bytes: Buffer) => (text += bytes.toString()));
+      await until(() => text === "24 80\r\n");
+      shell.setWindow(50, 132, 0, 0);
+      await until(() => text === "24 80\r\n50 132\r\n");
+      // sshd 9.2 delivers signals to sessions of unprivileged users only, and says so; it was asked, which is what counts here.
+      shell.signal("TERM");
+      await until(() => sshd.log().includes("session_signal_req: session signalling requires"));
+      const ended = once(shell, "exit");
+      shell.write("\x03");
+      const [code, signal] = (await ended) as [number | null, string | undefined];
+      assert.deepEqual([code, signal], [null, "SIGINT"]);
+    } finally {
+      const closed = once(client, "close");
+      client.end();
+      await closed;
+    }
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let round = 0; round < 200 && !condition(); round++) await sleep(25);
+  assert.ok(condition(), "did not come to pass in 5 s");
+}
 
 describe("bulk", () => {
   const bytes = randomBytes(MEGABYTES_10);
