@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Lease } from "../../gateway/sandbox/lease.ts";
 import { eventually, login, openWorkbench, type Workbench } from "./workbench.ts";
 
-const SLOT = 12;
+const PREFERRED = 12;
 const never = new AbortController().signal;
 
 async function leaseFor(bench: Workbench, source: string, password = "x"): Promise<Lease> {
@@ -25,7 +25,7 @@ async function containersOf(bench: Workbench): Promise<number> {
 const isNoSandbox = { code: "no-sandbox" };
 
 test("a source finds its own sandbox again, others get another one", async () => {
-  await using bench = await openWorkbench(SLOT);
+  await using bench = await openWorkbench(PREFERRED);
   const first = await leaseFor(bench, "a");
   assert.equal(first.state, "new");
   const wrote = await login(first.sandbox.address, "root", "x", "echo kept > /root/mine");
@@ -48,7 +48,7 @@ test("a source finds its own sandbox again, others get another one", async () =>
 });
 
 test("in fresh mode a sandbox goes with its session, captured", async () => {
-  await using bench = await openWorkbench(SLOT, { mode: "fresh" });
+  await using bench = await openWorkbench(PREFERRED, { mode: "fresh" });
   const lease = await leaseFor(bench, "session 1");
   await login(lease.sandbox.address, "root", "x", "echo 1 > /tmp/dropped");
   await giveBack(lease);
@@ -60,7 +60,7 @@ test("in fresh mode a sandbox goes with its session, captured", async () => {
 });
 
 test("parallel sessions of one new source share one sandbox", async () => {
-  await using bench = await openWorkbench(SLOT);
+  await using bench = await openWorkbench(PREFERRED);
   const leases = await Promise.all(
     Array.from({ length: 5 }, () => bench.pool.lease("a", bench.session(), never)),
   );
@@ -75,7 +75,7 @@ test("parallel sessions of one new source share one sandbox", async () => {
 });
 
 test("spares are handed out and made again, never above the most", async () => {
-  await using bench = await openWorkbench(SLOT, { spares: 1, most: 2 });
+  await using bench = await openWorkbench(PREFERRED, { spares: 1, most: 2 });
   await eventually(() => bench.pool.figures.spares === 1);
   const lease = await leaseFor(bench, "a");
   await eventually(() => bench.pool.figures.spares === 1);
@@ -86,7 +86,7 @@ test("spares are handed out and made again, never above the most", async () => {
 });
 
 test("a live session is never evicted; the longest unused sandbox is", async () => {
-  await using bench = await openWorkbench(SLOT, { most: 2 });
+  await using bench = await openWorkbench(PREFERRED, { most: 2 });
   const live = await leaseFor(bench, "live");
   const idle = await leaseFor(bench, "idle");
   await assert.rejects(bench.pool.lease("third", bench.session(), never), isNoSandbox);
@@ -111,7 +111,7 @@ test("a live session is never evicted; the longest unused sandbox is", async () 
 });
 
 test("a sandbox without a session is removed after its idle life", async () => {
-  await using bench = await openWorkbench(SLOT, { idle: 300 });
+  await using bench = await openWorkbench(PREFERRED, { idle: 300 });
   const lease = await leaseFor(bench, "a");
   await new Promise((resolve) => setTimeout(resolve, 600));
   assert.ok(bench.pool.living("a"), "idle life does not count while a session lives");
@@ -122,7 +122,7 @@ test("a sandbox without a session is removed after its idle life", async () => {
 });
 
 test("at the end of its total life a sandbox's sessions are told, then it goes", async () => {
-  await using bench = await openWorkbench(SLOT, { life: 1200 });
+  await using bench = await openWorkbench(PREFERRED, { life: 1200 });
   const lease = await leaseFor(bench, "a");
   const left = lease.expires.getTime() - Date.now();
   assert.ok(left > 0 && left <= 1200, String(left));
@@ -135,7 +135,7 @@ test("at the end of its total life a sandbox's sessions are told, then it goes",
 });
 
 test("a wait that is aborted holds nothing; what arrives late serves the next", async () => {
-  await using bench = await openWorkbench(SLOT, { most: 1 });
+  await using bench = await openWorkbench(PREFERRED, { most: 1 });
   const abort = new AbortController();
   const waiting = bench.pool.lease("a", bench.session(), abort.signal);
   setTimeout(() => {
@@ -150,7 +150,7 @@ test("a wait that is aborted holds nothing; what arrives late serves the next", 
 });
 
 test("one of two who wait may give up without spoiling it for the other", async () => {
-  await using bench = await openWorkbench(SLOT);
+  await using bench = await openWorkbench(PREFERRED);
   const abort = new AbortController();
   const one = bench.pool.lease("a", bench.session(), abort.signal);
   const other = bench.pool.lease("a", bench.session(), never);
@@ -162,7 +162,7 @@ test("one of two who wait may give up without spoiling it for the other", async 
 });
 
 test("a killed container is noticed: its source gets another one, a spare is replaced", async () => {
-  await using bench = await openWorkbench(SLOT, { spares: 1 });
+  await using bench = await openWorkbench(PREFERRED, { spares: 1 });
   await eventually(() => bench.pool.figures.spares === 1);
   const lease = await leaseFor(bench, "a");
   await login(lease.sandbox.address, "root", "x", "echo 1 > /root/before-the-kill");
@@ -179,7 +179,7 @@ test("a killed container is noticed: its source gets another one, a spare is rep
   await giveBack(again);
 
   await eventually(() => bench.pool.figures.spares === 1);
-  const filters = { label: [`mitsubako.slot=${SLOT}`] };
+  const filters = { label: [`mitsubako.slot=${bench.slot}`] };
   const listed = await bench.engine.call("list", (docker) => docker.listContainers({ filters }));
   const spare = listed.find(({ Id }) => Id !== again.sandbox.container);
   assert.ok(spare);
@@ -189,7 +189,7 @@ test("a killed container is noticed: its source gets another one, a spare is rep
 });
 
 test("spares of an older policy are replaced", async () => {
-  await using bench = await openWorkbench(SLOT, { spares: 1 });
+  await using bench = await openWorkbench(PREFERRED, { spares: 1 });
   await eventually(() => bench.pool.figures.spares === 1);
   bench.change({ memory: 100 * 2 ** 20 });
   await eventually(() => bench.pool.figures.spares === 0);
@@ -203,7 +203,7 @@ test("spares of an older policy are replaced", async () => {
 });
 
 test("draining captures and removes everything, network included, and refuses whoever comes", async () => {
-  const bench = await openWorkbench(SLOT, { spares: 1 });
+  const bench = await openWorkbench(PREFERRED, { spares: 1 });
   const lease = await leaseFor(bench, "a");
   await login(lease.sandbox.address, "root", "x", "echo 1 > /root/last");
   await giveBack(lease);
@@ -213,14 +213,14 @@ test("draining captures and removes everything, network included, and refuses wh
   assert.equal(await containersOf(bench), 0);
   await assert.rejects(bench.pool.lease("b", bench.session(), never), isNoSandbox);
   const networks = await bench.engine.call("list", (docker) =>
-    docker.listNetworks({ filters: { label: [`mitsubako.slot=${SLOT}`] } }),
+    docker.listNetworks({ filters: { label: [`mitsubako.slot=${bench.slot}`] } }),
   );
   assert.deepEqual(networks, []);
   await bench[Symbol.asyncDispose]();
 });
 
 test("when no sandbox can be made, those who wait are told so", async () => {
-  await using bench = await openWorkbench(SLOT, { runtime: "no-such-runtime" });
+  await using bench = await openWorkbench(PREFERRED, { runtime: "no-such-runtime" });
   await assert.rejects(bench.pool.lease("a", bench.session(), never), (error: Error & { code: string }) => {
     assert.equal(error.code, "no-sandbox");
     assert.equal((error.cause as { code?: string }).code, "engine-refused");

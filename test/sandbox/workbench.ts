@@ -12,6 +12,7 @@ import { findPersona } from "../../gateway/sandbox/image/find.ts";
 import { makeHostKeys } from "../../gateway/sandbox/image/host-keys.ts";
 import { startPool, type Pool } from "../../gateway/sandbox/pool.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
+import { takeSlot } from "../../gateway/warden/slot.ts";
 
 type SandboxSettings = Partial<Policy["sandbox"]>;
 
@@ -28,13 +29,18 @@ export interface Workbench extends AsyncDisposable {
   session(): SessionId;
 }
 
-/** `slot`: 12 to 15, one for each file of tests, so that they can run beside each other. */
+/**
+ * Takes a slot as a gateway does, so that nobody else on this machine reaps it meanwhile; `preferred` is one for each file
+ * of tests, far from those that gateways take first.
+ */
 export async function openWorkbench(
-  slot: number,
+  preferred: number,
   sandbox: SandboxSettings = {},
   rest: Partial<Policy> = {},
 ): Promise<Workbench> {
   const engine = new Engine();
+  const held = await takeSlot(preferred);
+  const { slot } = held;
   await reap({ engine, slot });
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-sandbox-"));
   const artifacts = join(folder, "artifacts");
@@ -76,6 +82,7 @@ export async function openWorkbench(
       await pool.drain();
       await reap({ engine, slot });
       await rm(folder, { recursive: true });
+      await held[Symbol.asyncDispose]();
     },
   };
 }
