@@ -1,8 +1,8 @@
 import type { Origin } from "../../model/entries.ts";
 import { MSG } from "./numbers.ts";
 
-/** Channels of one session that are told apart at once. More are counted but their payloads belong to "no channel". */
-const MOST_LIVE = 65_536;
+/** Channels of one session that are told apart at once, as many as sshd has (`CHANNELS_MAX_CHANNELS`). More are counted, but their payloads belong to "no channel". */
+const MOST_LIVE = 16_384;
 
 interface Channel {
   readonly ordinal: number;
