@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { toByteString } from "../model/bytes.ts";
+import { MitsubakoError } from "../model/errors.ts";
 import type { Answer } from "../model/entries.ts";
 import type { WayToSandbox } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
@@ -12,6 +13,9 @@ import type { Ending } from "./ending.ts";
 import type { SessionRecording } from "./session-recording.ts";
 import type { UpstreamLeg } from "./upstream-leg.ts";
 import type { WardenLink } from "./warden-link.ts";
+
+/** A line that the warden takes: it becomes a line of a file. Options that are anything else have never let anybody in here. */
+const VOUCHABLE = /^[\x20-\x7e]{1,8192}$/;
 
 /** What an attempt came to, and who said so. */
 type Outcome = Omit<Answer, "kind" | "attempt"> & { readonly close?: Decision & { kind: "close" } };
@@ -84,7 +88,14 @@ export class Authenticator {
       case "no-sandbox":
         return this.#noSandbox();
       case "ask-sandbox": {
-        const asked = await this.#ask(ruling.way, (login) => login.password(user, password));
+        const asked = await this.#ask(ruling.way, async (login) => {
+          const { prepared } =
+            ruling.by === "sandbox"
+              ? { prepared: true }
+              : await this.#warden.ask({ kind: "prepared", session: this.#session });
+          if (!prepared) throw new MitsubakoError("no-sandbox", "The account could not be made.");
+          return login.password(user, password);
+        });
         return { ...asked, by: asked.outcome === "accepted" ? ruling.by : "sandbox", rule: ruling.rule };
       }
       default:
@@ -103,6 +114,7 @@ export class Authenticator {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const blob = ed25519Blob(publicKey);
     const line = `${options === "" ? "" : `${options} `}ssh-ed25519 ${blob.toString("base64")}`;
+    if (!VOUCHABLE.test(line)) return { outcome: "refused", by: "sandbox" };
     const voucher = await this.#warden.ask({ kind: "vouch", session: this.#session, user, line });
     if (!voucher.vouched) return { outcome: "refused", by: "sandbox" };
     return this.#ask(voucher.way, (login) => login.key(user, { privateKey, publicKeyBlob: blob }));

@@ -9,7 +9,7 @@ import type { SessionId } from "../model/ids.ts";
 import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
 import { TransportFailed } from "../ssh/transport/failures.ts";
 import { serveTransport } from "../ssh/transport/serve.ts";
-import type { Transport, TransportEnd } from "../ssh/transport/transport.ts";
+import type { TransportEnd } from "../ssh/transport/transport.ts";
 import type { NoLoginCause } from "../ssh/userauth/attempt.ts";
 import { serveUserauth } from "../ssh/userauth/serve.ts";
 import { Authenticator } from "./authenticator.ts";
@@ -74,16 +74,25 @@ async function livesThrough(
   using deadlines = new Deadlines(configuration.deadlines, ending);
   const { persona, hostKeys } = configuration;
 
+  using leg = new UpstreamLeg(hostKeys, ending.signal);
   const downstream = await serveTransport(socket, {
     identification: persona.identification,
     hostKeys,
     offer: persona.offer,
     signatureAlgorithms: persona.signatureAlgorithms,
     signal: ending.signal,
-    observer: recording,
+    observer: {
+      clientVersion: (line) => {
+        recording.clientVersion(line);
+        leg.identification = identificationFor(line);
+        void foresee(session, warden, leg);
+      },
+      keyExchange: (offer, agreed, hassh) => {
+        recording.keyExchange(offer, agreed, hassh);
+      },
+    },
   });
 
-  using leg = new UpstreamLeg(hostKeys, identificationFor(downstream), ending.signal);
   const authenticator = new Authenticator(session, warden, recording, leg, ending);
   const result = await serveUserauth(downstream, {
     methods: persona.methods,
@@ -139,9 +148,18 @@ function endpointsOf(socket: Socket): { source: Endpoint; listener: Endpoint } |
   };
 }
 
-/** What the sandbox's sshd is told: the attacker's own line, so that it treats old clients as it would without us. */
-function identificationFor(downstream: Transport): string {
-  const line = downstream.peerIdentification.toString("latin1");
+/** A source that has a sandbox will most likely be led there: the upstream leg's key exchange runs beside this one. */
+async function foresee(session: SessionId, warden: WardenLink, leg: UpstreamLeg): Promise<void> {
+  try {
+    const { way } = await warden.ask({ kind: "foresee", session });
+    if (way) await leg.reach(way);
+  } catch {
+    // It was for speed only. Whoever needs the leg asks again and is told what is in the way.
+  }
+}
+
+function identificationFor(clientLine: Buffer): string {
+  const line = clientLine.toString("latin1");
   return /^SSH-2\.0-[\x20-\x7e]{1,200}$/.test(line) ? line : "SSH-2.0-OpenSSH_9.2p1";
 }
 

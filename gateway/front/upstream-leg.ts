@@ -12,16 +12,16 @@ const CONNECT_DEADLINE = 10_000;
 /** The leg from the gateway to a session's sandbox: one connection, on which every attempt of the session is tried. */
 export class UpstreamLeg implements Disposable {
   readonly #hostKeys: readonly HostKeyFile[];
-  readonly #identification: string;
   readonly #signal: AbortSignal;
   #way: WayToSandbox | undefined;
   #reached: Promise<{ transport: Transport; login: UpstreamLogin }> | undefined;
   #socket: Socket | undefined;
 
-  /** `identification` is what the sandbox's sshd is told: the attacker's own, so that it treats old clients as it would. */
-  constructor(hostKeys: readonly HostKeyFile[], identification: string, signal: AbortSignal) {
+  /** What the sandbox's sshd is told: the attacker's own line once it is known, so that it treats old clients as it would. */
+  identification = "SSH-2.0-OpenSSH_9.2p1";
+
+  constructor(hostKeys: readonly HostKeyFile[], signal: AbortSignal) {
     this.#hostKeys = hostKeys;
-    this.#identification = identification;
     this.#signal = signal;
   }
 
@@ -56,7 +56,7 @@ export class UpstreamLeg implements Disposable {
     try {
       await connected(socket, signal);
       const transport = await connectTransport(socket, {
-        identification: this.#identification,
+        identification: this.identification,
         hostKeys: this.#hostKeys,
         signal,
       });

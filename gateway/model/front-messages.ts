@@ -7,7 +7,14 @@ import type { HostKeyFile, Persona } from "./persona.ts";
  * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
  * (gateway/warden/messages.ts), gives the session ids itself, and answers only for sessions of that very front.
  */
-export type FrontRequest = AdmitRequest | JudgeRequest | KeysRequest | VouchRequest | EnteredRequest;
+export type FrontRequest =
+  | AdmitRequest
+  | ForeseeRequest
+  | JudgeRequest
+  | PreparedRequest
+  | KeysRequest
+  | VouchRequest
+  | EnteredRequest;
 
 /** A connection was accepted; may it go on? */
 export interface AdmitRequest {
@@ -17,6 +24,18 @@ export interface AdmitRequest {
 }
 export type Admission =
   { readonly admitted: false } | { readonly admitted: true; readonly session: SessionId };
+
+/**
+ * Is there a sandbox that this session will most likely be led to? The upstream leg's key exchange then runs beside the
+ * downstream one. Only a sandbox that the source has already: a scan must not use up a spare.
+ */
+export interface ForeseeRequest {
+  readonly kind: "foresee";
+  readonly session: SessionId;
+}
+export interface Foresight {
+  readonly way?: WayToSandbox;
+}
 
 /** What does the policy say to this password, and which sandbox is meant? */
 export interface JudgeRequest {
@@ -29,7 +48,10 @@ export interface JudgeRequest {
 export type Ruling =
   /** The front answers FAILURE after `delay` milliseconds, as sshd with PAM would take. */
   | { readonly ruling: "refuse"; readonly rule: string; readonly delay: number }
-  /** The sandbox's own sshd is to be asked. `by` says whether the policy let them in or sshd will decide. */
+  /**
+   * The sandbox's own sshd is to be asked. `by` says whether the policy let them in or sshd will decide. In the former case
+   * the account is being made meanwhile: ask whether it is `prepared` before the password is sent.
+   */
   | {
       readonly ruling: "ask-sandbox";
       readonly by: "policy" | "sandbox";
@@ -37,6 +59,15 @@ export type Ruling =
       readonly way: WayToSandbox;
     }
   | { readonly ruling: "no-sandbox" };
+
+/** Answered when the account that the last ruling promised is there. */
+export interface PreparedRequest {
+  readonly kind: "prepared";
+  readonly session: SessionId;
+}
+export interface Prepared {
+  readonly prepared: boolean;
+}
 
 /** The bytes of the user's authorized_keys in the source's living sandbox; null where there is none. */
 export interface KeysRequest {
@@ -112,6 +143,8 @@ export type ToFront =
 
 export interface RequestReplies {
   readonly admit: Admission;
+  readonly foresee: Foresight;
+  readonly prepared: Prepared;
   readonly judge: Ruling;
   readonly keys: Keys;
   readonly vouch: Voucher;

@@ -5,9 +5,11 @@ import { MitsubakoError } from "../model/errors.ts";
 import type {
   Admission,
   Entered,
+  Foresight,
   FrontRequest,
   JudgeRequest,
   Keys,
+  Prepared,
   Ruling,
   Voucher,
   WayToSandbox,
@@ -51,6 +53,10 @@ export class Answers {
     switch (request.kind) {
       case "admit":
         return Promise.resolve(this.#admit(front, request.source));
+      case "foresee":
+        return this.#foresee(this.#own(front, request.session));
+      case "prepared":
+        return this.#prepared(this.#own(front, request.session));
       case "judge":
         return this.#judge(this.#own(front, request.session), request);
       case "keys":
@@ -106,7 +112,8 @@ export class Answers {
         return { ruling: "refuse", rule: verdict.rule, delay };
       }
       const lease = await this.#lease(session, key);
-      await lease.ensureAccount(credential.user, password);
+      session.prepared = lease.ensureAccount(credential.user, password);
+      session.prepared.catch(() => undefined); // told to who asks whether it is prepared
       return {
         ruling: "ask-sandbox",
         by: "policy",
@@ -115,6 +122,26 @@ export class Answers {
       };
     } catch (error) {
       return this.#withoutSandbox(session, error);
+    }
+  }
+
+  async #foresee(session: LiveSession): Promise<Foresight> {
+    const key = this.#sourceOf(session);
+    if (!this.#options.pool.living(key)) return {};
+    try {
+      return { way: await this.#wayTo(session, await this.#lease(session, key)) };
+    } catch {
+      return {}; // a wish only; what is in its way will be told when somebody logs in
+    }
+  }
+
+  async #prepared(session: LiveSession): Promise<Prepared> {
+    try {
+      await session.prepared;
+      return { prepared: true };
+    } catch (error) {
+      this.#withoutSandbox(session, error);
+      return { prepared: false };
     }
   }
 

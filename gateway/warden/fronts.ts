@@ -9,7 +9,7 @@ import type {
   WardenNotice,
 } from "../model/front-messages.ts";
 import { openListener } from "./listeners.ts";
-import { parseFrontMessage } from "./messages.ts";
+import { parseFrontMessage, requestIdOf } from "./messages.ts";
 
 export interface FrontsOptions {
   readonly count: number;
@@ -54,7 +54,7 @@ export class Fronts {
 
   tell(front: number, notice: WardenNotice): void {
     const child = this.#children.get(front);
-    if (child?.connected) child.send({ type: "notice", notice } satisfies ToFront, () => undefined);
+    if (child) send(child, { type: "notice", notice });
   }
 
   tellAll(notice: WardenNotice): void {
@@ -93,6 +93,9 @@ export class Fronts {
         const message = parseFrontMessage(raw);
         if (!message) {
           this.#options.log.error({ front: index }, "a front sent what no front of ours sends");
+          const id = requestIdOf(raw);
+          // Whatever session asked ends with it, instead of waiting for ever.
+          if (id !== undefined) send(child, { type: "failed", id, message: "the question was void" });
           if (++badMessages >= MOST_BAD_MESSAGES) child.kill("SIGKILL");
         } else if (message.type === "request") {
           void this.#answer(child, index, message.id, message.request);
@@ -151,8 +154,12 @@ export class Fronts {
       );
       message = { type: "failed", id, message: "the warden could not answer" };
     }
-    if (child.connected) child.send(message, () => undefined);
+    send(child, message);
   }
+}
+
+function send(child: ChildProcess, message: ToFront): void {
+  if (child.connected) child.send(message, () => undefined);
 }
 
 class NotSpawned extends Error {}

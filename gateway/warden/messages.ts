@@ -12,8 +12,8 @@ export function parseFrontMessage(raw: unknown): ToWarden | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-/** The largest password that sshd's own packet limit lets through is 256 KiB; none over 64 KiB was ever a credential. */
-const LONGEST_SECRET = 65_536;
+/** OpenSSH's packet limit (PACKET_MAX_SIZE): no attempt carries more, so no stranger can make a front of ours break this. */
+const LONGEST_SECRET = 262_144;
 
 const session = z.custom<SessionId>(isSessionId);
 const bytes = (most: number) =>
@@ -43,6 +43,8 @@ const request = z.discriminatedUnion("kind", [
       .max(8192)
       .regex(/^[\x20-\x7e]+$/),
   }),
+  z.strictObject({ kind: z.literal("foresee"), session }),
+  z.strictObject({ kind: z.literal("prepared"), session }),
   z.strictObject({ kind: z.literal("entered"), session }),
 ]) satisfies z.ZodType<FrontRequest>;
 
@@ -50,6 +52,12 @@ const notice = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
   z.strictObject({ kind: z.literal("ended"), session, reason: z.enum(END_REASONS) }),
 ]) satisfies z.ZodType<FrontNotice>;
+
+/** The id of a request that was void, for the answer that it could not be understood. */
+export function requestIdOf(raw: unknown): number | undefined {
+  const parsed = z.object({ type: z.literal("request"), id: z.int().min(0) }).safeParse(raw);
+  return parsed.success ? parsed.data.id : undefined;
+}
 
 const envelope = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("request"), id: z.int().min(0), request }),

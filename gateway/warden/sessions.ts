@@ -15,6 +15,8 @@ export class LiveSession {
   readonly #over = new AbortController();
   lease: Lease | undefined;
   path: Path | undefined;
+  /** The account that the policy let them have is being made. */
+  prepared: Promise<unknown> | undefined;
   /** The one-time key that lies in the sandbox for a login by key. */
   grant: AsyncDisposable | undefined;
   /** What the front was told of the way; all of the session's attempts go it. */

@@ -25,7 +25,7 @@ describe("deadlines", { concurrency: 2 }, () => {
     await using gateway = await startGateway({ policy: "deadlines: { login: 2s, idle: 2s, session: 5s }\n" });
     const began = performance.now();
     const silent = connect(gateway.port, "127.0.0.1");
-    await once(silent, "end");
+    await once(silent.resume(), "end");
     within(performance.now() - began, 1900, 4000, "LoginGraceTime");
     assert.notEqual((await timed(gateway, "sleep 60", 1900, 4500)).code, 0);
     assert.notEqual((await timed(gateway, "while sleep 0.3; do echo; done", 4500, 7500)).code, 0);

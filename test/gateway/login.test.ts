@@ -141,6 +141,25 @@ describe("logging in", { concurrency: 3 }, () => {
     assert.match(stdout.toString(), /^10\.\d+\.\d+\.\d+ \d+ 22\n$/);
   });
 
+  it("names and passwords as long as a packet are refused like any other, and nobody else notices", async () => {
+    const script = `
+import paramiko, socket
+s = socket.create_connection(("127.0.0.1", ${gateway.port}), source_address=("127.0.1.12", 0))
+t = paramiko.Transport(s); t.start_client()
+for user, password in [("root", "p" * 65537), ("root", "p" * 200000)]:
+    try: t.auth_password(user, password)
+    except paramiko.AuthenticationException: print("refused")
+t.close()
+`;
+    const beside = ssh(gateway, { user: "root", password: "p", from: "127.0.1.9" }, [
+      "sleep 5; echo still here",
+    ]);
+    const { stdout, stderr } = await run("/usr/bin/python3", ["-c", script], { within: 60_000 });
+    assert.equal(stdout.toString(), "refused\nrefused\n", stderr.toString());
+    assert.equal((await beside).stdout.toString(), "still here\n");
+    assert.ok(!gateway.log().includes("no front of ours sends"));
+  });
+
   it("too many wrong passwords end the connection with OpenSSH's words", async () => {
     const who = { user: "root", password: "right", from: "127.0.1.11" };
     assert.equal((await ssh(gateway, who, ["true"])).code, 0);

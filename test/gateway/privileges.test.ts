@@ -1,6 +1,6 @@
 /** What the process that talks to strangers could do if a stranger took it over: nothing. */
 import assert from "node:assert/strict";
-import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { eventually, run, ssh, startGateway, type Gateway } from "./harness.ts";
@@ -18,7 +18,7 @@ describe("a live front", () => {
     const uids = new Set<string>();
     for (const pid of gateway.fronts) {
       const status = await readFile(`/proc/${pid}/status`, "utf8");
-      const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "missing";
+      const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "missing";
       const [uid = ""] = field("Uid").split(/\s+/);
       uids.add(uid);
       assert.equal(
@@ -27,7 +27,7 @@ describe("a live front", () => {
         "real, effective, saved and file system uid are one",
       );
       assert.ok(Number(uid) >= 1_900_000_000);
-      assert.equal(field("Groups"), "");
+      assert.equal(field("Groups").trim(), "");
       assert.equal(field("NoNewPrivs"), "1");
       for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
         assert.equal(field(set), "0000000000000000", set);
@@ -37,8 +37,6 @@ describe("a live front", () => {
 
   it("sees no Docker socket, no home, no data but its own folder", async () => {
     for (const pid of gateway.fronts) {
-      const root = await readlink(`/proc/${pid}/root`);
-      assert.equal(root, "/");
       for (const gone of ["run/docker.sock", "var/run/docker.sock", "root", "home", "etc/shadow"])
         await assert.rejects(stat(`/proc/${pid}/root/${gone}`), { code: "ENOENT" }, gone);
       const seen = await readdir(`/proc/${pid}/root/run/mitsubako`);
