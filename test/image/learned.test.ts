@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { packLearned, parseClientLog, unpackLearned } from "../../gateway/sandbox/image/learned.ts";
-import { knownMethods, reducedOffer } from "../../gateway/sandbox/image/offer.ts";
+import { IMPLEMENTED, knownMethods, reducedOffer } from "../../gateway/sandbox/image/offer.ts";
+import { IMPLEMENTED as OF_TRANSPORT } from "../../gateway/ssh/transport/algorithms.ts";
 
 /** What OpenSSH 9.2's client printed when it met Debian 12's sshd. */
 const LOG = readFileSync(new URL("openssh-9.2.log", import.meta.url), "utf8");
@@ -64,5 +65,10 @@ describe("what an image's sshd says of itself", () => {
     const turned = reducedOffer({ ...learned, cipher: learned.cipher.toReversed() });
     assert.deepEqual(turned.cipher, learned.cipher.toReversed());
     assert.deepEqual(knownMethods({ ...learned, methods: ["gssapi-with-mic", "password"] }), ["password"]);
+  });
+
+  it("is reduced to exactly what the transport implements", () => {
+    for (const kind of ["kex", "hostKey", "cipher", "mac", "compression"] as const)
+      assert.deepEqual(new Set<string>(IMPLEMENTED[kind]), new Set<string>(OF_TRANSPORT[kind]), kind);
   });
 });
