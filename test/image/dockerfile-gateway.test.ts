@@ -12,18 +12,19 @@ import { GatewayImage } from "./gateway-image.ts";
 const docker = new Dockerode();
 
 describe("the gateway as an image", () => {
-  let image: GatewayImage;
+  let image: GatewayImage | undefined;
   let data: string;
   before(async () => {
     data = await mkdtemp("/var/tmp/mitsubako-gateway-image-");
     image = await GatewayImage.build();
   });
   after(async () => {
-    await image[Symbol.asyncDispose]();
+    await image?.[Symbol.asyncDispose]();
     await rm(data, { recursive: true, force: true });
   });
 
   it("runs beside the host's engine, lets a stranger in and records it", async () => {
+    assert.ok(image);
     const engine = (await docker.info()) as { DockerRootDir: string };
     // Subfolder of the user namespace, where there is one; the engine's folder is the one to share.
     const engineFolder = engine.DockerRootDir.replace(/\/\d+\.\d+$/, "");
