@@ -81,5 +81,5 @@ export type NoLoginCause =
   | { readonly kind: "decided" }
   /** The signal was aborted: a deadline, or the gateway stops. */
   | { readonly kind: "aborted" }
-  /** `decide` threw. */
+  /** `decide` or `onAbandoned` threw. */
   | { readonly kind: "failed"; readonly error: unknown };

@@ -92,8 +92,9 @@ export function readRequest(request: UserauthRequest, context: RequestContext): 
       if (fields.kind === "malformed" || !isCString(fields.language) || !isCString(fields.devices)) {
         return malformed("a keyboard-interactive request");
       }
-      const read = make({ kind: "none" }, inService);
-      return read.kind === "attempt" && wantsPam(fields.devices) ? { ...read, kind: "challenge" } : read;
+      const asked = wantsPam(fields.devices);
+      const read = make({ kind: "none" }, asked);
+      return read.kind === "attempt" && asked ? { ...read, kind: "challenge" } : read;
     }
     default:
       return make({ kind: "none" }, false);

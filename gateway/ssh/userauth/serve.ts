@@ -84,12 +84,16 @@ class Userauth {
   }
 
   async run(): Promise<UserauthResult> {
-    for (;;) {
-      const arrival = await this.#inbox.next();
-      if (arrival.kind === "aborted") return this.#close({ kind: "aborted" });
-      if (arrival.kind === "closed") return this.#ended({ kind: "client", end: arrival.end });
-      const result = await this.#take(arrival.payload, arrival.sequence);
-      if (result !== undefined) return result;
+    try {
+      for (;;) {
+        const arrival = await this.#inbox.next();
+        if (arrival.kind === "aborted") return this.#close({ kind: "aborted" });
+        if (arrival.kind === "closed") return this.#ended({ kind: "client", end: arrival.end });
+        const result = await this.#take(arrival.payload, arrival.sequence);
+        if (result !== undefined) return result;
+      }
+    } catch (error) {
+      return this.#close({ kind: "failed", error });
     }
   }
 
@@ -202,12 +206,7 @@ class Userauth {
   }
 
   async #judge(attempt: LoginAttempt): Promise<UserauthResult | undefined> {
-    let decision: Decision | undefined;
-    try {
-      decision = await this.#inbox.during(this.#options.decide(attempt));
-    } catch (error) {
-      return this.#close({ kind: "failed", error });
-    }
+    const decision = await this.#inbox.during(this.#options.decide(attempt));
     // Undefined: the connection ended; `run` meets the cause at its next step.
     if (decision === undefined || this.#inbox.end !== undefined) return undefined;
     return this.#answer(attempt, decision);

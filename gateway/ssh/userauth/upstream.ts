@@ -5,6 +5,7 @@ import { Reader } from "../messages/reader.ts";
 import { buildUserauthRequest, parseUserauthFailure } from "../messages/userauth.ts";
 import { bool, string } from "../messages/writer.ts";
 import type { Transport, TransportEnd } from "../transport/transport.ts";
+import { CERTIFICATE_TYPE } from "./certificate.ts";
 import { Inbox } from "./inbox.ts";
 
 export type UpstreamAnswer =
@@ -22,6 +23,8 @@ export interface Ed25519Login {
   readonly privateKey: KeyObject;
   /** Public key in wire form. */
   readonly publicKeyBlob: Buffer;
+  /** Shown in the key's place. */
+  readonly certificate?: Buffer;
 }
 
 /** More banner text than this is not kept. */
@@ -65,14 +68,17 @@ export class UpstreamLogin implements Disposable {
   }
 
   /** Signs at once instead of asking first whether the key would do. */
-  async key(user: Uint8Array, { privateKey, publicKeyBlob }: Ed25519Login): Promise<UpstreamAnswer> {
+  async key(
+    user: Uint8Array,
+    { privateKey, publicKeyBlob, certificate }: Ed25519Login,
+  ): Promise<UpstreamAnswer> {
     const algorithm = "ssh-ed25519";
     const request = buildUserauthRequest(
       user,
       "publickey",
       bool(true),
-      string(algorithm),
-      string(publicKeyBlob),
+      string(certificate ? CERTIFICATE_TYPE : algorithm),
+      string(certificate ?? publicKeyBlob),
     );
     const signature = sign(null, Buffer.concat([string(this.#transport.sessionId), request]), privateKey);
     const field = string(Buffer.concat([string(algorithm), string(signature)]));

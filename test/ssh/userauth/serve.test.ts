@@ -374,7 +374,7 @@ describe("serveUserauth: keyboard-interactive", () => {
   });
 
   it("has no device but PAM", async () => {
-    const { talk } = served({ methods });
+    const { talk } = served({ methods, decide: () => Promise.resolve({ kind: "accepted" }) });
     await talk.ask(SERVICE);
     assert.deepEqual(await talk.ask(request("bsdauth,skey")), failure);
     assert.deepEqual(await talk.ask(request("skey,pam")), prompt);
