@@ -32,7 +32,7 @@
 #define UTMP_GROUP 43 /* fixed in Debian's base-passwd */
 
 static const char snippet[] =
-    "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 /run/sshd/%u.once\n"
+    "TrustedUserCAKeys /etc/ssh/ssh_host_ed25519_key.pub\n"
     "LoginGraceTime 0\n"
     "MaxAuthTries 100\n"
     "MaxStartups 500:30:1000\n"
@@ -169,16 +169,29 @@ static void start(struct service *service) {
     _exit(127);
 }
 
-/* The first start of sshd, with the snippet in place until it listens or fails. */
-static int start_sshd_with_snippet(void) {
+/* systemd's RestartSec of 100 ms, doubled up to 5 s for what dies at once. */
+static void died(struct service *service) {
+    int at_once = now() - service->started_at < 2000;
+    service->delay = !at_once || service->delay == 0 ? 100 : service->delay < 2500 ? 2 * service->delay : 5000;
+    service->start_again_at = now() + service->delay;
+    service->pid = 0;
+}
+
+/* Starts sshd with the snippet in place until it listens or fails; without it where it cannot be written. */
+static int start_sshd(void) {
     struct stat before;
+    struct service *sshd = &services[0];
     int known = stat(SNIPPET_FOLDER, &before) == 0;
-    if (write_file(SNIPPET, snippet, sizeof snippet - 1, 0600) != 0) return -1;
-    start(&services[0]);
-    int up = 0;
-    while (!(up = ssh_port_listens()) && waitpid(services[0].pid, NULL, WNOHANG) == 0 &&
-           now() - services[0].started_at < 30000)
+    if (write_file(SNIPPET, snippet, sizeof snippet - 1, 0600) != 0) {
+        start(sshd);
+        return -1;
+    }
+    start(sshd);
+    int up = 0, gone = 0;
+    while (!(up = ssh_port_listens()) && !(gone = waitpid(sshd->pid, NULL, WNOHANG) != 0) &&
+           now() - sshd->started_at < 30000)
         sleep_ms(2);
+    if (gone) died(sshd);
     unlink(SNIPPET);
     if (known) {
         struct timespec times[2] = {before.st_atim, before.st_mtim};
@@ -187,18 +200,11 @@ static int start_sshd_with_snippet(void) {
     return up ? 0 : -1;
 }
 
-/* systemd's RestartSec of 100 ms, doubled up to 5 s for what dies at once. */
 static void reap(void) {
     pid_t pid;
     while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
         for (int i = 0; i < SERVICES; i++)
-            if (services[i].pid == pid) {
-                struct service *service = &services[i];
-                int at_once = now() - service->started_at < 2000;
-                service->delay = !at_once || service->delay == 0 ? 100 : service->delay < 2500 ? 2 * service->delay : 5000;
-                service->start_again_at = now() + service->delay;
-                service->pid = 0;
-            }
+            if (services[i].pid == pid) died(&services[i]);
 }
 
 /* Milliseconds until something is to be started, -1 for never. */
@@ -213,8 +219,10 @@ static int start_what_is_due(void) {
             if (service->is_up_elsewhere != NULL && service->is_up_elsewhere()) {
                 service->start_again_at = now() + (left = 1000);
             } else {
-                start(service);
-                continue;
+                if (i == 0) start_sshd();
+                else start(service);
+                if (service->start_again_at == 0) continue;
+                left = service->delay;
             }
         }
         if (wait < 0 || left < wait) wait = (int)left;
@@ -253,7 +261,7 @@ int main(void) {
     make_runtime_folders();
     write_machine_id();
     write_utmp();
-    if (start_sshd_with_snippet() != 0) {
+    if (start_sshd() != 0) {
         fputs("failed: sshd does not listen\n", stderr);
         return 1;
     }

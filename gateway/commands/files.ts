@@ -13,6 +13,7 @@ import { MitsubakoError } from "../model/errors.ts";
 import { parseMicros, showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
 import { absoluteTime, bytes, parseSince, table, TERMINAL, type Output } from "./human.ts";
+import { jsonText } from "../model/json.ts";
 
 export interface FilesOptions {
   readonly data: string;
@@ -34,7 +35,7 @@ export async function filesCommand(options: FilesOptions, output = TERMINAL): Pr
   const rows = await listFiles(options.data, filter, output);
   if (options.json === true) {
     for (const row of rows)
-      output.stdout.write(`${JSON.stringify(asJson({ ...row, takenAt: showMicros(row.takenAt) }))}\n`);
+      output.stdout.write(`${jsonText(asJson({ ...row, takenAt: showMicros(row.takenAt) }))}\n`);
     return 0;
   }
   const files = rows.filter(({ type }) => type !== "directory");

@@ -18,6 +18,7 @@ import {
   TERMINAL,
   type Output,
 } from "./human.ts";
+import { jsonText } from "../model/json.ts";
 
 export interface SessionsOptions {
   readonly data: string;
@@ -40,7 +41,7 @@ export async function sessionsCommand(options: SessionsOptions, output = TERMINA
   };
   const rows = await listSessions(options.data, filter, output);
   if (options.json === true) {
-    for (const row of rows) output.stdout.write(`${JSON.stringify(asJson(jsonRow(row)))}\n`);
+    for (const row of rows) output.stdout.write(`${jsonText(asJson(jsonRow(row)))}\n`);
     return 0;
   }
   if (rows.length === 0) output.stderr.write("No sessions.\n");

@@ -10,6 +10,7 @@ import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
 import { TERMINAL } from "./human.ts";
 import { tellStory, type SessionWhole, type Stayed } from "./story.ts";
+import { jsonText } from "../model/json.ts";
 
 export interface ShowOptions {
   readonly data: string;
@@ -24,7 +25,7 @@ export async function showCommand(
 ): Promise<number> {
   const session = await readSession(options.data, idOrPrefix);
   output.stdout.write(
-    options.json === true ? `${JSON.stringify(jsonOf(session))}\n` : tellStory(session, output.now()),
+    options.json === true ? `${jsonText(jsonOf(session))}\n` : tellStory(session, output.now()),
   );
   return session.state === "damaged" ? 1 : 0;
 }

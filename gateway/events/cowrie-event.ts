@@ -1,3 +1,4 @@
+import { jsonText } from "../model/json.ts";
 /**
  * One event in Cowrie's schema (docs/events.md), ready for JSON. Fields are in the order in which they are written; our own facts
  * ride in fields that begin with `mitsubako_`, which Cowrie's consumers ignore.
@@ -12,5 +13,5 @@ export type CowrieEvent = Readonly<Record<string, EventValue>> & {
 export type EventValue = string | number | boolean | readonly string[];
 
 export function eventLine(event: CowrieEvent): string {
-  return `${JSON.stringify(event)}\n`;
+  return `${jsonText(event)}\n`;
 }

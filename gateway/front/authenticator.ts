@@ -3,22 +3,34 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { toByteString } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { Answer } from "../model/entries.ts";
-import type { WayToSandbox } from "../model/front-messages.ts";
+import type { Keys, WayToSandbox } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import type { Decision, LoginAttempt } from "../ssh/userauth/attempt.ts";
 import type { UpstreamAnswer, UpstreamLogin } from "../ssh/userauth/upstream.ts";
 import type { Transport } from "../ssh/transport/transport.ts";
+import type { HostKey } from "../ssh/transport/host-key.ts";
+import { userCertificate } from "../ssh/userauth/certificate.ts";
 import { optionsOfKey } from "./authorized-keys.ts";
+import { restrictionsOf } from "./key-options.ts";
 import type { Ending } from "./ending.ts";
 import type { SessionRecording } from "./session-recording.ts";
 import type { UpstreamLeg } from "./upstream-leg.ts";
 import type { WardenLink } from "./warden-link.ts";
 
-/** A line that the warden takes: it becomes a line of a file. Options that are anything else have never let anybody in here. */
-const VOUCHABLE = /^[\x20-\x7e]{1,8192}$/;
-
 /** What an attempt came to, and who said so. */
 type Outcome = Omit<Answer, "kind" | "attempt"> & { readonly close?: Decision & { kind: "close" } };
+
+export interface AuthenticatorParts {
+  readonly session: SessionId;
+  /** The attacker's. */
+  readonly address: string;
+  /** Whom the sandboxes' sshd trusts to certify keys: the persona's Ed25519 host key. */
+  readonly authority: HostKey;
+  readonly warden: WardenLink;
+  readonly recording: SessionRecording;
+  readonly leg: UpstreamLeg;
+  readonly ending: Ending;
+}
 
 /**
  * Answers a session's attempts: each is recorded, judged by the warden, tried on the sandbox where the answer is its to
@@ -26,22 +38,20 @@ type Outcome = Omit<Answer, "kind" | "attempt"> & { readonly close?: Decision & 
  */
 export class Authenticator {
   readonly #session: SessionId;
+  readonly #address: string;
+  readonly #authority: HostKey;
   readonly #warden: WardenLink;
   readonly #recording: SessionRecording;
   readonly #leg: UpstreamLeg;
   readonly #ending: Ending;
   /** The leg that the accepted attempt logged in on. */
   upstream: Transport | undefined;
-  #keys: { user: string; file: Promise<Uint8Array | null> } | undefined;
+  #keys: { user: string; found: Promise<Keys["found"]> } | undefined;
 
-  constructor(
-    session: SessionId,
-    warden: WardenLink,
-    recording: SessionRecording,
-    leg: UpstreamLeg,
-    ending: Ending,
-  ) {
+  constructor({ session, address, authority, warden, recording, leg, ending }: AuthenticatorParts) {
     this.#session = session;
+    this.#address = address;
+    this.#authority = authority;
     this.#warden = warden;
     this.#recording = recording;
     this.#leg = leg;
@@ -55,10 +65,7 @@ export class Authenticator {
     if (close) return close;
     if (outcome.outcome === "accepted") {
       this.#recording.fact({ kind: "logged-in", user: toByteString(attempt.user), method: attempt.method });
-      const entered = this.#warden.ask({ kind: "entered", session: this.#session });
-      // Only a login by key has left something in the sandbox that must be gone before they look.
-      if (attempt.credential.kind === "publickey") await entered;
-      else entered.catch(() => undefined); // the session ended meanwhile
+      this.#warden.tell({ kind: "logged-in", session: this.#session });
       return { kind: "accepted" };
     }
     return { kind: outcome.outcome === "refused" ? "refused" : "key-acceptable" };
@@ -104,31 +111,30 @@ export class Authenticator {
   }
 
   async #publicKey(user: Buffer, key: LoginAttempt["credential"] & { kind: "publickey" }): Promise<Outcome> {
-    const file = await this.#authorizedKeys(user);
-    const options = file ? optionsOfKey(file, key.blob) : undefined;
-    if (options === undefined) return { outcome: "refused", by: "sandbox" };
+    const found = await this.#authorizedKeys(user);
+    const options = found && optionsOfKey(found.file, key.blob);
+    const restrictions = options === undefined ? undefined : restrictionsOf(options, this.#address);
+    if (!found || !restrictions) return { outcome: "refused", by: "sandbox" };
     if (!key.signed) return { outcome: "key-acceptable", by: "sandbox" };
 
-    // The signature is over our session id, which the sandbox's sshd does not share: a key of our own, made for this one
-    // login, stands in for it there, with the same options.
+    // The signature is over our session id, which the sandbox's sshd does not share. A key made for this one login stands
+    // in for it there, with a certificate by the persona's own host key, which that sshd was told in memory to trust:
+    // nothing of it is ever written inside.
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-    const blob = ed25519Blob(publicKey);
-    const line = `${options === "" ? "" : `${options} `}ssh-ed25519 ${blob.toString("base64")}`;
-    if (!VOUCHABLE.test(line)) return { outcome: "refused", by: "sandbox" };
-    const voucher = await this.#warden.ask({ kind: "vouch", session: this.#session, user, line });
-    if (!voucher.vouched) return { outcome: "refused", by: "sandbox" };
-    return this.#ask(voucher.way, (login) => login.key(user, { privateKey, publicKeyBlob: blob }));
+    const publicKeyBlob = ed25519Blob(publicKey);
+    const certificate = userCertificate({ publicKeyBlob, user, restrictions }, this.#authority);
+    return this.#ask(found.way, (login) => login.key(user, { privateKey, publicKeyBlob, certificate }));
   }
 
   /** Read once for a question and the proof that follows it. */
-  #authorizedKeys(user: Buffer): Promise<Uint8Array | null> {
+  #authorizedKeys(user: Buffer): Promise<Keys["found"]> {
     const name = toByteString(user);
     if (this.#keys?.user !== name)
       this.#keys = {
         user: name,
-        file: this.#warden.ask({ kind: "keys", session: this.#session, user }).then(({ file }) => file),
+        found: this.#warden.ask({ kind: "keys", session: this.#session, user }).then(({ found }) => found),
       };
-    return this.#keys.file;
+    return this.#keys.found;
   }
 
   async #ask(

@@ -5,6 +5,7 @@
 import type { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
+import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
 import type { Ending } from "./ending.ts";
 import { runSession, type Front } from "./session.ts";
 import { WardenLink } from "./warden-link.ts";
@@ -41,8 +42,16 @@ process.on("SIGTERM", () => undefined);
 
 function configure(configuration: FrontConfiguration): void {
   const first = front === undefined;
-  front = { configuration, warden, live };
+  front = { configuration, authority: authorityOf(configuration), warden, live };
   if (first) warden.tell({ kind: "ready" });
+}
+
+function authorityOf({ hostKeys }: FrontConfiguration): HostKey {
+  const key = hostKeys
+    .map(({ privateKey }) => parseHostKey(privateKey))
+    .find(({ type }) => type === "ssh-ed25519");
+  if (!key) throw new Error("the persona has no Ed25519 host key");
+  return key;
 }
 
 function listen(server: Server): void {

@@ -8,6 +8,7 @@ import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
 import { TransportFailed } from "../ssh/transport/failures.ts";
+import type { HostKey } from "../ssh/transport/host-key.ts";
 import { serveTransport } from "../ssh/transport/serve.ts";
 import type { TransportEnd } from "../ssh/transport/transport.ts";
 import type { NoLoginCause } from "../ssh/userauth/attempt.ts";
@@ -22,6 +23,7 @@ import type { WardenLink } from "./warden-link.ts";
 /** What all sessions of a front share. */
 export interface Front {
   readonly configuration: FrontConfiguration;
+  readonly authority: HostKey;
   readonly warden: WardenLink;
   readonly live: Map<SessionId, Ending>;
 }
@@ -48,7 +50,7 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   try {
     const recording = openSessionRecording(front.configuration, { session, ...ends }, ending);
     try {
-      await livesThrough(socket, session, recording, ending, front);
+      await livesThrough(socket, { session, source: ends.source }, recording, ending, front);
     } catch (error) {
       ending.end(...reasonFor(error));
     } finally {
@@ -66,10 +68,10 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
 
 async function livesThrough(
   socket: Socket,
-  session: SessionId,
+  { session, source }: { session: SessionId; source: Endpoint },
   recording: SessionRecording,
   ending: Ending,
-  { configuration, warden }: Front,
+  { configuration, authority, warden }: Front,
 ): Promise<void> {
   using deadlines = new Deadlines(configuration.deadlines, ending);
   const { persona, hostKeys } = configuration;
@@ -93,7 +95,15 @@ async function livesThrough(
     },
   });
 
-  const authenticator = new Authenticator(session, warden, recording, leg, ending);
+  const authenticator = new Authenticator({
+    session,
+    address: source.address,
+    authority,
+    warden,
+    recording,
+    leg,
+    ending,
+  });
   const result = await serveUserauth(downstream, {
     methods: persona.methods,
     maxTries: configuration.maxTries,

@@ -7,14 +7,7 @@ import type { HostKeyFile, Persona } from "./persona.ts";
  * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
  * (gateway/warden/messages.ts), gives the session ids itself, and answers only for sessions of that very front.
  */
-export type FrontRequest =
-  | AdmitRequest
-  | ForeseeRequest
-  | JudgeRequest
-  | PreparedRequest
-  | KeysRequest
-  | VouchRequest
-  | EnteredRequest;
+export type FrontRequest = AdmitRequest | ForeseeRequest | JudgeRequest | PreparedRequest | KeysRequest;
 
 /** A connection was accepted; may it go on? */
 export interface AdmitRequest {
@@ -69,32 +62,15 @@ export interface Prepared {
   readonly prepared: boolean;
 }
 
-/** The bytes of the user's authorized_keys in the source's living sandbox; null where there is none. */
+/** The bytes of the user's authorized_keys in the source's living sandbox, and the way there; nothing where there is none. */
 export interface KeysRequest {
   readonly kind: "keys";
   readonly session: SessionId;
   readonly user: Uint8Array;
 }
 export interface Keys {
-  readonly file: Uint8Array | null;
+  readonly found?: { readonly file: Uint8Array; readonly way: WayToSandbox };
 }
-
-/** A signature by a key of that file was verified: let this one-time key in, with the options of that line. */
-export interface VouchRequest {
-  readonly kind: "vouch";
-  readonly session: SessionId;
-  readonly user: Uint8Array;
-  /** `options ssh-ed25519 BASE64`, at most 8 KiB, one line. */
-  readonly line: string;
-}
-export type Voucher = { readonly vouched: false } | { readonly vouched: true; readonly way: WayToSandbox };
-
-/** Somebody is in. Answered when the one-time key, if there was one, is gone from the sandbox, so that they never find it. */
-export interface EnteredRequest {
-  readonly kind: "entered";
-  readonly session: SessionId;
-}
-export type Entered = Readonly<Record<never, never>>;
 
 /** Everything a front needs to reach its session's sandbox, and what the recording says of it. */
 export interface WayToSandbox {
@@ -111,6 +87,8 @@ export interface WayToSandbox {
 /** What a front tells without waiting for an answer. */
 export type FrontNotice =
   | { readonly kind: "ready" }
+  /** Somebody is in: the session no longer counts as one that is starting. */
+  | { readonly kind: "logged-in"; readonly session: SessionId }
   | { readonly kind: "ended"; readonly session: SessionId; readonly reason: EndReason };
 
 /** What the warden tells a front. */
@@ -147,6 +125,4 @@ export interface RequestReplies {
   readonly prepared: Prepared;
   readonly judge: Ruling;
   readonly keys: Keys;
-  readonly vouch: Voucher;
-  readonly entered: Entered;
 }

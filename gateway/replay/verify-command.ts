@@ -2,6 +2,7 @@ import type { Writable } from "node:stream";
 import { escapeText } from "../model/bytes.ts";
 import { verify, type Verification } from "../recording/verify.ts";
 import { locate, type FindRecording } from "./locate.ts";
+import { jsonText } from "../model/json.ts";
 
 export interface VerifyOptions {
   /** Each a session's id or the unique beginning of one, or the path of a recording. */
@@ -27,7 +28,7 @@ export async function verifyCommand(
     const { session } = result;
     stdout.write(
       json === true
-        ? `${JSON.stringify({ path, ...result })}\n`
+        ? `${jsonText({ path, ...result })}\n`
         : `${session === undefined ? escapeText(path) : escapeText(session)}: ${sentence(result)}\n`,
     );
   }

@@ -4,14 +4,12 @@ import type { Endpoint } from "../model/endpoint.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type {
   Admission,
-  Entered,
   Foresight,
   FrontRequest,
   JudgeRequest,
   Keys,
   Prepared,
   Ruling,
-  Voucher,
   WayToSandbox,
 } from "../model/front-messages.ts";
 import { newSessionId, type SessionId } from "../model/ids.ts";
@@ -61,10 +59,6 @@ export class Answers {
         return this.#judge(this.#own(front, request.session), request);
       case "keys":
         return this.#keys(this.#own(front, request.session), request.user);
-      case "vouch":
-        return this.#vouch(this.#own(front, request.session), request.user, request.line);
-      case "entered":
-        return this.#entered(this.#own(front, request.session));
       default:
         return request satisfies never;
     }
@@ -148,23 +142,10 @@ export class Answers {
   async #keys(session: LiveSession, user: Uint8Array): Promise<Keys> {
     const name = toByteString(user);
     const key = this.#sourceOf(session);
-    if (!isUserName(name) || !this.#options.pool.living(key)) return { file: null };
+    if (!isUserName(name) || !this.#options.pool.living(key)) return {};
     const lease = await this.#lease(session, key);
-    return { file: (await lease.readAuthorizedKeys(name)) ?? null };
-  }
-
-  async #vouch(session: LiveSession, user: Uint8Array, line: string): Promise<Voucher> {
-    const name = toByteString(user);
-    if (!isUserName(name) || !session.lease) return { vouched: false };
-    await session.withdrawKey();
-    session.grant = await session.lease.grantOnce(name, line);
-    return { vouched: true, way: await this.#wayTo(session, session.lease) };
-  }
-
-  async #entered(session: LiveSession): Promise<Entered> {
-    session.loggedIn();
-    await session.withdrawKey();
-    return {};
+    const file = await lease.readAuthorizedKeys(name);
+    return file ? { found: { file, way: await this.#wayTo(session, lease) } } : {};
   }
 
   #sourceOf(session: LiveSession, credential?: Parameters<typeof sourceKey>[2]): string {

@@ -78,7 +78,8 @@ export class Archivist {
   }
 
   #restart(): void {
-    this.#restarting ??= setTimeout(() => {
+    if (this.#restarting !== undefined) return;
+    this.#restarting = setTimeout(() => {
       this.#restarting = undefined;
       if (this.#draining) return;
       this.start().catch((error: unknown) => {

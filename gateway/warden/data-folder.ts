@@ -1,14 +1,15 @@
 import { createHash, randomUUID } from "node:crypto";
+import { constants } from "node:fs";
 import {
-  chmod,
-  chown,
   lchown,
   lstat,
   mkdir,
+  open,
   readFile,
   readdir,
   realpath,
   rename,
+  rm,
   statfs,
   writeFile,
 } from "node:fs/promises";
@@ -85,7 +86,8 @@ export async function layOut(path: string, archivist: Owner, fronts: readonly Ow
   // The archivist makes files here (SQLite keeps its journal beside the index); the sticky bit keeps it off the others.
   await own(path, { uid: 0, gid: archivist.gid }, 0o1771);
   for (const name of ["keys"]) await folder(join(path, name), { uid: 0, gid: 0 }, 0o700);
-  for (const name of ["recordings", "events"]) await folder(join(path, name), archivist, 0o700);
+  await folder(join(path, "recordings"), { uid: 0, gid: archivist.gid }, 0o750);
+  await folder(join(path, "events"), archivist, 0o700);
   await inherit(path, archivist);
   await folder(join(path, "artifacts"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "live"), { uid: 0, gid: archivist.gid }, 0o751);
@@ -96,32 +98,42 @@ export async function layOut(path: string, archivist: Owner, fronts: readonly Ow
 
 export async function saveIdentity(path: string, identity: GatewayIdentity): Promise<void> {
   const temporary = join(path, ".gateway.json.new");
-  await writeFile(temporary, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o644 });
+  await rm(temporary, { force: true });
+  // Made anew, or not at all: others may make files here, links among them.
+  await writeFile(temporary, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o644, flag: "wx" });
   await rename(temporary, join(path, "gateway.json"));
 }
 
-/** In another slot than last time the archivist is another user: what it keeps becomes its own again. */
+/** In another slot than last time the archivist is another user: what it keeps and what it reads become its own again. */
 async function inherit(path: string, archivist: Owner): Promise<void> {
-  for (const name of ["recordings", "events", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm"]) {
+  const reader = { uid: 0, gid: archivist.gid };
+  for (const [name, owner] of [
+    ["recordings", reader],
+    ["artifacts", reader],
+    ["events", archivist],
+    ["index.sqlite", archivist],
+    ["index.sqlite-wal", archivist],
+    ["index.sqlite-shm", archivist],
+  ] as const) {
     const top = join(path, name);
     const stat = await lstat(top).catch(() => undefined);
-    if (!stat || !(await anyOtherOwner(top, stat, archivist))) continue;
-    await lchown(top, archivist.uid, archivist.gid);
+    if (!stat || !(await isAnothers(top, stat, archivist.gid))) continue;
+    await lchown(top, owner.uid, owner.gid);
     if (!stat.isDirectory()) continue;
     for (const entry of await readdir(top, { recursive: true, withFileTypes: true }))
-      await lchown(join(entry.parentPath, entry.name), archivist.uid, archivist.gid);
+      await lchown(join(entry.parentPath, entry.name), owner.uid, owner.gid);
   }
 }
 
-/** Of a folder, one entry stands for all: they were given to one user together. */
-async function anyOtherOwner(
+/** Of a folder, one entry stands for all: they were given to one group together. */
+async function isAnothers(
   top: string,
-  stat: { uid: number; isDirectory(): boolean },
-  owner: Owner,
+  stat: { gid: number; isDirectory(): boolean },
+  gid: number,
 ): Promise<boolean> {
-  if (!stat.isDirectory()) return stat.uid !== owner.uid;
+  if (!stat.isDirectory()) return stat.gid !== gid;
   const [first] = await readdir(top);
-  return first !== undefined && (await lstat(join(top, first))).uid !== owner.uid;
+  return first !== undefined && (await lstat(join(top, first))).gid !== gid;
 }
 
 async function folder(path: string, owner: Owner, mode: number): Promise<void> {
@@ -129,9 +141,11 @@ async function folder(path: string, owner: Owner, mode: number): Promise<void> {
   await own(path, owner, mode);
 }
 
+/** The archivist could have put a link in place of a folder that was its own; none is followed. */
 async function own(path: string, owner: Owner, mode: number): Promise<void> {
-  await chown(path, owner.uid, owner.gid);
-  await chmod(path, mode);
+  await using handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  await handle.chown(owner.uid, owner.gid);
+  await handle.chmod(mode);
 }
 
 async function readIdentity(path: string): Promise<GatewayIdentity> {

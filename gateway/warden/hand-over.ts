@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chown, mkdir, open, rename } from "node:fs/promises";
+import { chmod, chown, mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { SessionId } from "../model/ids.ts";
 import { MitsubakoError } from "../model/errors.ts";
@@ -10,7 +10,7 @@ export function recordingFolder(session: SessionId, startedAt: Date): string {
 }
 
 /**
- * Takes a finished recording out of a front's hands: into its dated folder, owned by the archivist.
+ * Takes a finished recording out of a front's hands: into its dated folder, which the archivist may read.
  * The front that wrote it is not trusted: only a regular file with one name, opened without following links, is taken.
  *
  * @returns the folder, relative to the data folder.
@@ -21,19 +21,20 @@ export async function handOver(
   front: number,
   session: SessionId,
   startedAt: Date,
-  archivist: { uid: number; gid: number },
+  /** Who may read it. Nobody but root may write there, so that root itself can: no link can be put in its way. */
+  readers: number,
 ): Promise<string> {
   const folder = recordingFolder(session, startedAt);
   const to = join(data, folder, "session.mbr");
   try {
-    await makeFolderFor(join(data, folder), archivist);
+    await makeFolderFor(join(data, folder), readers);
     // Moved first: from here on the front cannot put another file in its place.
     await rename(join(data, livePath(front, session)), to);
     await using file = await open(to, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const stat = await file.stat();
     if (!stat.isFile() || stat.nlink !== 1) throw new Error("not a plain file with one name");
-    await file.chown(archivist.uid, archivist.gid);
-    await file.chmod(0o600);
+    await file.chown(0, readers);
+    await file.chmod(0o640);
     // Its front could not: Node's permission model forbids it to sync.
     await file.datasync();
     return folder;
@@ -53,10 +54,12 @@ export function livePath(front: number, session: SessionId): string {
   return join("live", String(front), `${session}.mbr`);
 }
 
-async function makeFolderFor(folder: string, owner: { uid: number; gid: number }): Promise<void> {
+async function makeFolderFor(folder: string, readers: number): Promise<void> {
   const day = join(folder, "..");
-  await mkdir(day, { recursive: true, mode: 0o700 });
-  await chown(day, owner.uid, owner.gid);
-  await mkdir(folder, { mode: 0o700 });
-  await chown(folder, owner.uid, owner.gid);
+  await mkdir(day, { recursive: true });
+  for (const each of [day, folder]) {
+    if (each === folder) await mkdir(each);
+    await chown(each, 0, readers);
+    await chmod(each, 0o750);
+  }
 }

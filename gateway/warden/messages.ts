@@ -33,23 +33,13 @@ const request = z.discriminatedUnion("kind", [
     password: bytes(LONGEST_SECRET),
   }),
   z.strictObject({ kind: z.literal("keys"), session, user: bytes(LONGEST_SECRET) }),
-  z.strictObject({
-    kind: z.literal("vouch"),
-    session,
-    user: bytes(LONGEST_SECRET),
-    // One line of printable ASCII: it becomes a line of a file that a sandbox's sshd reads.
-    line: z
-      .string()
-      .max(8192)
-      .regex(/^[\x20-\x7e]+$/),
-  }),
   z.strictObject({ kind: z.literal("foresee"), session }),
   z.strictObject({ kind: z.literal("prepared"), session }),
-  z.strictObject({ kind: z.literal("entered"), session }),
 ]) satisfies z.ZodType<FrontRequest>;
 
 const notice = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
+  z.strictObject({ kind: z.literal("logged-in"), session }),
   z.strictObject({ kind: z.literal("ended"), session, reason: z.enum(END_REASONS) }),
 ]) satisfies z.ZodType<FrontNotice>;
 

@@ -1,25 +1,24 @@
-import { chown, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { chown, lstat, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Capture } from "../model/capture.ts";
 import { isSessionId, type SessionId } from "../model/ids.ts";
 import type { Archivist } from "./archivist.ts";
-import type { Owner } from "./data-folder.ts";
 import { handOver, livePath, recordingFolder } from "./hand-over.ts";
 
 /** Captures and finished recordings on their way to the archivist. */
 export class Recordings {
   readonly #data: string;
-  readonly #owner: Owner;
+  readonly #readers: number;
   readonly #archivist: Archivist;
   readonly #log: Logger;
   /** Of sessions since this start: a sandbox's capture names its last one, which may be long over. */
   readonly #startedAt = new Map<SessionId, Date>();
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(data: string, owner: Owner, archivist: Archivist, log: Logger) {
+  constructor(data: string, readers: number, archivist: Archivist, log: Logger) {
     this.#data = data;
-    this.#owner = owner;
+    this.#readers = readers;
     this.#archivist = archivist;
     this.#log = log;
   }
@@ -32,7 +31,7 @@ export class Recordings {
   /** Takes a finished recording over; a failure is logged, and the next start tries again. */
   finished(front: number, session: SessionId, startedAt: Date): Promise<void> {
     return this.#track(async () => {
-      const path = await handOver(this.#data, front, session, startedAt, this.#owner);
+      const path = await handOver(this.#data, front, session, startedAt, this.#readers);
       this.#archivist.tell({ kind: "session-finished", session, path });
     });
   }
@@ -45,8 +44,8 @@ export class Recordings {
       if (!session || !startedAt) return;
       const path = recordingFolder(session, startedAt);
       const file = join(this.#data, path, "capture.json");
-      await writeFile(`${file}.new`, JSON.stringify(capture), { mode: 0o600 });
-      await chown(`${file}.new`, this.#owner.uid, this.#owner.gid);
+      await writeFile(`${file}.new`, JSON.stringify(capture), { mode: 0o640 });
+      await chown(`${file}.new`, 0, this.#readers);
       await rename(`${file}.new`, file);
       this.#archivist.tell({ kind: "capture", session, path });
     });
@@ -58,7 +57,7 @@ export class Recordings {
       for (const name of await readdir(join(this.#data, "live", front))) {
         const session = name.replace(/\.mbr$/, "");
         if (!isSessionId(session)) continue;
-        const { birthtime } = await stat(join(this.#data, "live", front, name));
+        const { birthtime } = await lstat(join(this.#data, "live", front, name));
         await this.finished(Number(front), session, birthtime);
       }
   }

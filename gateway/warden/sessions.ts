@@ -17,8 +17,6 @@ export class LiveSession {
   path: Path | undefined;
   /** The account that the policy let them have is being made. */
   prepared: Promise<unknown> | undefined;
-  /** The one-time key that lies in the sandbox for a login by key. */
-  grant: AsyncDisposable | undefined;
   /** What the front was told of the way; all of the session's attempts go it. */
   way: WayToSandbox | undefined;
 
@@ -57,17 +55,10 @@ export class LiveSession {
     this.#place.loggedIn();
   }
 
-  async withdrawKey(): Promise<void> {
-    const grant = this.grant;
-    this.grant = undefined;
-    await grant?.[Symbol.asyncDispose]();
-  }
-
   /** The sandbox and the way to it; the session itself may go on and be given others. */
   async giveBackSandbox(): Promise<void> {
     const { lease, path } = this;
     this.lease = this.path = this.way = undefined;
-    await this.withdrawKey();
     await path?.[Symbol.asyncDispose]();
     await lease?.[Symbol.asyncDispose]();
   }

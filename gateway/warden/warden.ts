@@ -75,7 +75,6 @@ export class Warden implements AsyncDisposable {
     this.#options = options;
     this.#log = log;
     this.#policy = options.policy;
-    const uid = childUid(slot, ARCHIVIST_INDEX);
     this.#archivist = new Archivist({
       log,
       start: () => ({
@@ -94,7 +93,7 @@ export class Warden implements AsyncDisposable {
           folders: [{ host: data.path, name: "data", writable: true }],
         }),
     });
-    this.#recordings = new Recordings(data.path, { uid, gid: uid }, this.#archivist, log);
+    this.#recordings = new Recordings(data.path, childUid(slot, ARCHIVIST_INDEX), this.#archivist, log);
     this.#fronts = new Fronts({
       count: options.fronts,
       addresses,
@@ -136,7 +135,10 @@ export class Warden implements AsyncDisposable {
       artifacts: join(data.path, "artifacts"),
       log,
       // A new container's port is barred from the others' before anybody is let into it.
-      onStarted: () => Promise.resolve(fence.isolate()),
+      onStarted: () => {
+        fence.isolate();
+        return Promise.resolve();
+      },
       onCapture: (capture) => this.#recordings.captured(capture),
       onExpired: (sessions) => {
         for (const session of sessions) this.#endSession(session, "sandbox-deadline");
@@ -227,7 +229,9 @@ export class Warden implements AsyncDisposable {
   #heard(front: number, notice: FrontNotice): void {
     if (notice.kind === "ready") return;
     const session = this.#sessions.of(front, notice.session);
-    if (session) void this.#over(session);
+    if (!session) return;
+    if (notice.kind === "logged-in") session.loggedIn();
+    else void this.#over(session);
   }
 
   /** Gives back what the session held and takes its recording over. The recording first: a capture is put beside it. */

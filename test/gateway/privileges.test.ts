@@ -69,7 +69,7 @@ describe("a live front", () => {
       assert.notEqual((await as("ls", join(gateway.data, folder))).code, 0, folder);
     // The folder above is closed by the test itself, so the same is asked from inside.
     const data = await stat(join(gateway.data, "recordings"));
-    assert.equal(data.mode & 0o077, 0);
+    assert.equal(data.mode & 0o007, 0);
   });
 
   it("dies, is started again, and takes only its own sessions along", async () => {

@@ -15,6 +15,12 @@ export function u32(value: number): Buffer {
 }
 
 /** Text is taken one byte per character, as in a ByteString. */
+export function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(value);
+  return bytes;
+}
+
 export function string(value: Uint8Array | string): Buffer {
   const bytes = typeof value === "string" ? Buffer.from(value, "latin1") : value;
   return Buffer.concat([u32(bytes.length), bytes]);
