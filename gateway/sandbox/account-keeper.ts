@@ -2,7 +2,7 @@ import { toByteString, type ByteString } from "../model/bytes.ts";
 import { addAccount, findAccount, setPassword, type Account, type AccountFiles } from "./accounts.ts";
 import type { Archive } from "./archive.ts";
 import { homeOf, type SkelFile } from "./home.ts";
-import { hashPassword } from "./password-hash.ts";
+import type { PasswordHasher } from "./password-hash.ts";
 import type { Owner, PristineFiles } from "./pristine.ts";
 import type { TarFile } from "./tar.ts";
 
@@ -21,8 +21,10 @@ export type Ensured = "made" | "given" | "there";
 
 /** Told of what is put into the sandbox for an account, so that it does not count as its source's doing. */
 export interface Witness {
-  /** Files were put in before anybody could be inside. Awaited before somebody can. */
-  prepared(): Promise<void>;
+  /** Files are about to be put in before anybody can be inside. */
+  preparing(): Promise<void>;
+  /** They were. */
+  prepared(files: readonly TarFile[]): void;
   /** Files were put in while somebody may be inside. `foreign`: those of them that were not as we had left them. */
   wrote(files: readonly TarFile[], foreign: ReadonlySet<string>): void;
 }
@@ -36,6 +38,7 @@ const MOST_BYTES = 1 << 20;
  */
 export class AccountKeeper {
   readonly #archive: Archive;
+  readonly #hasher: PasswordHasher;
   readonly #skel: readonly SkelFile[];
   readonly #known: Map<Name, Known>;
   #witness: Witness | undefined;
@@ -45,23 +48,29 @@ export class AccountKeeper {
 
   private constructor(
     archive: Archive,
+    hasher: PasswordHasher,
     pristine: PristineFiles | undefined,
     known: Map<Name, Known>,
     skel: readonly SkelFile[],
   ) {
     this.#archive = archive;
+    this.#hasher = hasher;
     this.#pristine = pristine;
     this.#known = known;
     this.#skel = skel;
   }
 
-  static async open(archive: Archive, pristine: PristineFiles | undefined): Promise<AccountKeeper> {
+  static async open(
+    archive: Archive,
+    hasher: PasswordHasher,
+    pristine: PristineFiles | undefined,
+  ): Promise<AccountKeeper> {
     const known = new Map<Name, Known>();
     for (const name of NAMES) {
-      const file = pristine ? await pristine.read(`/etc/${name}`) : await readPlain(archive, `/etc/${name}`);
+      const file = pristine ? pristine.read(`/etc/${name}`) : await readPlain(archive, `/etc/${name}`);
       known.set(name, { ...file.owner, content: toByteString(file.content), foreign: false });
     }
-    return new AccountKeeper(archive, pristine, known, await readSkel(archive, pristine));
+    return new AccountKeeper(archive, hasher, pristine, known, await readSkel(archive, pristine));
   }
 
   watchedBy(witness: Witness): void {
@@ -80,7 +89,7 @@ export class AccountKeeper {
    */
   ensure(name: string, password: Uint8Array, sudo: boolean): Promise<Ensured> {
     // The hash is made at once: it takes longer than waiting for one's turn.
-    const hash = hashPassword(password);
+    const hash = this.#hasher.hash(password);
     hash.catch(() => undefined);
     const turn = this.#last.then(() => this.#ensure(name, hash, sudo));
     this.#last = turn.catch(() => undefined);
@@ -95,7 +104,7 @@ export class AccountKeeper {
     // On an untouched system the account is as old as the system; later it cannot be older than what is there.
     const madeAt = wholeSecond(this.#pristine ? this.#of("passwd").modifiedAt : new Date());
     const day = Math.floor(madeAt.getTime() / 86_400_000);
-    const hash = await hashing;
+    const [hash] = await Promise.all([hashing, this.#pristine && this.#witness?.preparing()]);
     if (found) {
       await this.#write(setPassword(before, { name, hash, day }), [], madeAt);
       return "given";
@@ -124,12 +133,12 @@ export class AccountKeeper {
     const pristine = this.#pristine;
     // From here on somebody can be in there.
     this.#pristine = undefined;
-    if (pristine) await pristine.write(files);
+    if (pristine) pristine.write(files);
     else await this.#archive.write(files);
     const foreign = new Set(changed.filter((name) => this.#of(name).foreign).map((name) => `/etc/${name}`));
     for (const name of changed)
       this.#known.set(name, { ...this.#of(name), content: after[name], modifiedAt });
-    if (pristine) await this.#witness?.prepared();
+    if (pristine) this.#witness?.prepared(files);
     else this.#witness?.wrote(files, foreign);
   }
 
@@ -187,12 +196,12 @@ async function readPlain(archive: Archive, path: string): Promise<{ content: Buf
 const SKEL_FILES = [".bash_logout", ".bashrc", ".profile"];
 
 async function readSkel(archive: Archive, pristine: PristineFiles | undefined): Promise<SkelFile[]> {
-  const names = pristine ? await pristine.filesIn("/etc/skel") : SKEL_FILES;
+  const names = pristine ? pristine.filesIn("/etc/skel") : SKEL_FILES;
   const files: SkelFile[] = [];
   for (const name of names) {
     const path = `/etc/skel/${name}`;
     if (pristine) {
-      const { content, owner } = await pristine.read(path);
+      const { content, owner } = pristine.read(path);
       files.push({ name, content, mode: owner.mode, modifiedAt: owner.modifiedAt });
     } else {
       const found = await archive.read(path, MOST_BYTES);

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { chownSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { chown, open, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
@@ -26,7 +27,7 @@ export class Artifacts {
    * @throws MitsubakoError `disk-full`; what the content's reading throws.
    */
   async keep(content: AsyncIterable<Uint8Array>, most: number): Promise<Kept | undefined> {
-    const incoming = join(this.#folder, `.incoming-${randomBytes(8).toString("hex")}`);
+    const incoming = this.#incoming();
     try {
       const hash = createHash("sha256");
       let size = 0;
@@ -43,17 +44,47 @@ export class Artifacts {
       await this.#name(incoming, join(this.#folder, sha256), size);
       return { sha256, size };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-      throw new MitsubakoError("disk-full", "There is no room for captured files.", {
-        remedy: `Make room on the disk of ${this.#folder}.`,
-        cause: error,
-      });
+      throw this.#translated(error);
     } finally {
       await unlink(incoming).catch((error: unknown) => {
         // Renamed, or never made.
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       });
     }
+  }
+
+  /**
+   * As `keep`, for a content that is in memory. Synchronous: some 0.2 ms, where waiting for a thread at each of ten steps takes 3.
+   */
+  keepWhole(content: Uint8Array): Kept {
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const name = join(this.#folder, sha256);
+    const present = statSync(name, { throwIfNoEntry: false });
+    if (present?.isFile() !== true || present.size !== content.length) {
+      const incoming = this.#incoming();
+      const { uid, gid } = statSync(this.#folder);
+      try {
+        writeFileSync(incoming, content, { flag: "wx", mode: 0o640 });
+        chownSync(incoming, uid, gid);
+        renameSync(incoming, name);
+      } catch (error) {
+        rmSync(incoming, { force: true });
+        throw this.#translated(error);
+      }
+    }
+    return { sha256, size: content.length };
+  }
+
+  #incoming(): string {
+    return join(this.#folder, `.incoming-${randomBytes(8).toString("hex")}`);
+  }
+
+  #translated(error: unknown): unknown {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
+    return new MitsubakoError("disk-full", "There is no room for captured files.", {
+      remedy: `Make room on the disk of ${this.#folder}.`,
+      cause: error,
+    });
   }
 
   async #name(incoming: string, name: string, size: number): Promise<void> {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { BigIntStats } from "node:fs";
+import { lstatSync, type BigIntStats } from "node:fs";
 import type { ByteString } from "../model/bytes.ts";
 import type { EngineFacts } from "./engine-facts.ts";
-import type { Layers } from "./layers.ts";
+import { below, type Layers } from "./layers.ts";
 import type { TarFile } from "./tar.ts";
 import { walkUpper } from "./upper-walk.ts";
 
@@ -31,6 +31,20 @@ export class Baseline {
       if (now) baseline.#stats.set(path, now);
       else baseline.#gone.add(path);
     return baseline;
+  }
+
+  /** What we just wrote into a sandbox that nobody is in, with the folders on the way. */
+  absorb(layers: Layers, files: readonly TarFile[]): void {
+    const paths = new Set<string>();
+    for (const { path } of files)
+      for (let at = `/${path}`; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) paths.add(at);
+    for (const path of paths) {
+      const stat = lstatSync(below(layers.upper, path as ByteString), {
+        bigint: true,
+        throwIfNoEntry: false,
+      });
+      if (stat) this.#stats.set(path as ByteString, stat);
+    }
   }
 
   get paths(): Iterable<ByteString> {

@@ -1,6 +1,6 @@
-import type { BigIntStats } from "node:fs";
-import { constants } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, type BigIntStats } from "node:fs";
 import { open, readlink } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { toByteString, type ByteString } from "../model/bytes.ts";
 import type { Change } from "../model/capture.ts";
 import type { Policy } from "../model/policy.ts";
@@ -11,6 +11,11 @@ import { hashOf, type Hashes } from "./hashes.ts";
 import { below, type Layers } from "./layers.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { walkUpper, type Found } from "./upper-walk.ts";
+
+/** Without O_NONBLOCK a pipe that took a file's place would hang us; without O_NOFOLLOW a link would lead out. */
+const CAREFULLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Bytes up to which a file is read at once. */
+const WHOLE = 256n * 1024n;
 
 export interface CaptureInput {
   readonly layers: Layers;
@@ -186,12 +191,18 @@ async function keep(
   const known = hashes.kept(path, listed);
   if (known !== undefined) return { sha256: known };
   try {
-    // Without O_NONBLOCK a pipe that took the file's place would hang us; without O_NOFOLLOW a link would lead out.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    await using file = await open(below(layers.upper, path), flags);
+    if (listed.size <= WHOLE) {
+      const content = readWhole(below(layers.upper, path), listed);
+      if (content === undefined) return { leftOut: "unreadable" };
+      const { sha256 } = artifacts.keepWhole(content);
+      hashes.remember(path, listed, sha256);
+      // Between two files everybody else has a turn.
+      await nextTurn();
+      return { sha256 };
+    }
+    await using file = await open(below(layers.upper, path), CAREFULLY);
     const opened = await file.stat({ bigint: true });
-    if (!opened.isFile() || opened.ino !== listed.ino || opened.dev !== listed.dev)
-      return { leftOut: "unreadable" };
+    if (!isListed(opened, listed)) return { leftOut: "unreadable" };
     const content = file.createReadStream({ autoClose: false, highWaterMark: 1 << 18 });
     const kept = await artifacts.keep(content as AsyncIterable<Buffer>, bounds.largestFile);
     if (kept === undefined) return { leftOut: "too-large" };
@@ -201,6 +212,19 @@ async function keep(
     if (error instanceof MitsubakoError) throw error;
     return { leftOut: "unreadable" };
   }
+}
+
+function readWhole(at: Buffer, listed: BigIntStats): Buffer | undefined {
+  const file = openSync(at, CAREFULLY);
+  try {
+    return isListed(fstatSync(file, { bigint: true }), listed) ? readFileSync(file) : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function isListed(opened: BigIntStats, listed: BigIntStats): boolean {
+  return opened.isFile() && opened.ino === listed.ino && opened.dev === listed.dev;
 }
 
 function parentOf(path: string): string | undefined {

@@ -1,5 +1,4 @@
 import { lstatSync, type BigIntStats } from "node:fs";
-import { lstat } from "node:fs/promises";
 import type { ContainerInspectInfo } from "dockerode";
 import { toByteString, type ByteString } from "../model/bytes.ts";
 
@@ -41,13 +40,13 @@ export function joined(folder: ByteString, name: Uint8Array): ByteString {
   return `${folder === "/" ? "" : folder}/${toByteString(name)}` as ByteString;
 }
 
-/** Without following a link in the last place. Undefined when there is none. */
-export async function lstatOf(root: string, path: ByteString): Promise<BigIntStats | undefined> {
+/** Without following a link in the last place. Undefined when there is none. Some 10 µs: less than waiting for a thread. */
+export function lstatOf(root: string, path: ByteString): BigIntStats | undefined {
   try {
-    return await lstat(below(root, path), { bigint: true });
+    return lstatSync(below(root, path), { bigint: true, throwIfNoEntry: false });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "ENOTDIR") return undefined;
     throw error;
   }
 }

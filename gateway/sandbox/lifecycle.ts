@@ -15,6 +15,7 @@ import { Hashes } from "./hashes.ts";
 import { isMerged, reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
+import type { PasswordHasher } from "./password-hash.ts";
 import { waitForSsh } from "./probe.ts";
 import { containerSpec } from "./spec.ts";
 
@@ -26,6 +27,7 @@ export interface SandboxKit {
   readonly persona: Pick<Persona, "image" | "hostname">;
   readonly hostKeys: readonly HostKeyFile[];
   readonly artifacts: Artifacts;
+  readonly hasher: PasswordHasher;
   /** After a container's start and before anybody is let in; when it fails, so does the sandbox. */
   readonly onStarted: () => Promise<void>;
 }
@@ -84,7 +86,7 @@ export class CreatedSandbox {
     const layers = reachableLayers(await container.inspect());
     const files =
       layers && isMerged(layers) ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
-    const accounts = await AccountKeeper.open(container.archive, files);
+    const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
     const baseline = layers ? await settled(layers) : new Baseline();
     return new ReadySandbox({ kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers });
   }
@@ -141,8 +143,11 @@ export class AssignedSandbox {
     this.#parts = parts;
     this.#baseline = parts.baseline;
     parts.accounts.watchedBy({
-      prepared: async () => {
+      preparing: async () => {
         if (parts.layers) this.#baseline = await Baseline.take(parts.layers);
+      },
+      prepared: (files) => {
+        if (parts.layers) this.#baseline.absorb(parts.layers, files);
       },
       wrote: (files, foreign) => {
         this.#baseline.add(files, foreign);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Capture } from "../model/capture.ts";
@@ -14,6 +15,7 @@ import { makeSandbox, type AssignedSandbox, type ReadySandbox, type SandboxKit }
 import { checkEngine } from "./limits.ts";
 import { ensureNetwork, removeNetwork, type NetworkPlan } from "./network.ts";
 import { Nursery } from "./nursery.ts";
+import { PasswordHasher } from "./password-hash.ts";
 import type { Tenancy } from "./tenancy.ts";
 
 export interface PoolOptions {
@@ -54,12 +56,15 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   for (const sentence of checkEngine(options.policy(), facts)) options.log.warn(sentence);
   const network = await ensureNetwork(engine, slot, options.network);
   const artifacts = new Artifacts(options.artifacts);
-  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, onStarted });
+  const hasher = new PasswordHasher();
+  hasher.startAhead();
+  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, hasher, onStarted });
 }
 
 /** The sandboxes of a gateway: who has which, who waits, what goes. */
 export class Pool {
   readonly #options: PoolOptions;
+  readonly #kit: SandboxKit;
   readonly #nursery: Nursery;
   readonly #tenancies = new Map<string, Tenancy>();
   /** Those without a session, the longest unused first to go. Nothing that is in here has a live session. */
@@ -72,6 +77,7 @@ export class Pool {
 
   constructor(options: PoolOptions, kit: SandboxKit) {
     this.#options = options;
+    this.#kit = kit;
     this.#idle = new LRUCache({
       max: MOST_EVER,
       ttl: 1,
@@ -159,6 +165,7 @@ export class Pool {
     await spares;
     await this.#nursery.close();
     await this.#watch;
+    this.#kit.hasher[Symbol.dispose]();
     await removeNetwork(this.#options.engine, this.#options.slot);
   }
 
@@ -175,6 +182,7 @@ export class Pool {
       leases: new Set(),
       sessions: new Set(),
       expires: 0,
+      lastCapture: undefined,
       isUsed: false,
       isOver: false,
       idleSince: 0,
@@ -297,6 +305,11 @@ export class Pool {
       const sessions = [...tenancy.sessions];
       try {
         const { changes, cut } = await tenancy.sandbox.capture(this.#options.policy().evidence);
+        const hash = createHash("sha256")
+          .update(JSON.stringify([changes, cut]))
+          .digest("hex");
+        if (tenancy.lastCapture === hash) return;
+        tenancy.lastCapture = hash;
         const takenAt = new Date().toISOString();
         await this.#options.onCapture({
           sandbox: id,

@@ -15,6 +15,8 @@ export interface Tenancy {
   readonly sessions: Set<SessionId>;
   /** Milliseconds since 1970 at which its life ends; set when there is a sandbox. */
   expires: number;
+  /** The changes of the last capture, as a hash; sessions that only tried passwords add none. */
+  lastCapture: string | undefined;
   /** Whether a session was in it since the last capture. */
   isUsed: boolean;
   /** Nobody new is let in; it goes when the last one has left. */

@@ -1,5 +1,4 @@
-import type { BigIntStats } from "node:fs";
-import { opendir } from "node:fs/promises";
+import { opendirSync, type BigIntStats } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ByteString } from "../model/bytes.ts";
 import { below, joined, lstatOf, type Layers } from "./layers.ts";
@@ -32,16 +31,16 @@ export async function* walkUpper(
     }
     const { lowers } = folder;
     const names = new Set<ByteString>();
-    for await (const path of namesIn(layers.upper, folder.path)) {
+    for (const path of namesIn(layers.upper, folder.path)) {
       names.add(path);
-      // A folder with a hundred thousand files must not hold up everybody else.
-      if (names.size % 500 === 0) await nextTurn();
-      const stat = await lstatOf(layers.upper, path);
+      // A folder with a hundred thousand files must not hold up everybody else for more than some 3 ms.
+      if (names.size % BATCH === 0) await nextTurn();
+      const stat = lstatOf(layers.upper, path);
       if (!stat) continue;
-      const before = await inImage(path, lowers);
+      const before = inImage(path, lowers);
       if (!isWhiteout(stat)) yield { path, now: stat, before };
       else if (before) yield { path, now: undefined, before };
-      if (stat.isDirectory()) folders.push({ path, lowers: await foldersOf(path, lowers) });
+      if (stat.isDirectory()) folders.push({ path, lowers: foldersOf(path, lowers) });
     }
     // What was in a folder that was removed and made again is hidden without a word of its own.
     yield* hidden(layers, folder, names);
@@ -54,45 +53,51 @@ interface Folder {
   readonly lowers: readonly string[];
 }
 
+const BATCH = 64;
 /** PATH_MAX, less a name of 255 bytes and two separators. */
 const LONGEST_PATH = 4096 - 258;
 
-async function* hidden(
+function* hidden(
   layers: Layers,
   { path: folder, lowers }: Folder,
   names: ReadonlySet<ByteString>,
-): AsyncGenerator<Found> {
+): Generator<Found> {
   for (const layer of lowers) {
-    for await (const path of namesIn(layer, folder)) {
+    for (const path of namesIn(layer, folder)) {
       if (names.has(path)) continue;
       // One that shines through tells that the folder hides nothing.
-      if (await lstatOf(layers.merged, path)) return;
-      const before = await inImage(path, lowers);
+      if (lstatOf(layers.merged, path)) return;
+      const before = inImage(path, lowers);
       if (before) yield { path, now: undefined, before };
     }
   }
 }
 
-/** Streamed, because there may be any number of names. */
-async function* namesIn(root: string, folder: ByteString): AsyncGenerator<ByteString> {
+/** In batches, because there may be any number of names. */
+function* namesIn(root: string, folder: ByteString): Generator<ByteString> {
   // The types do not know that names can be bytes.
   const encoding = "buffer" as BufferEncoding;
-  for await (const { name } of await opendir(below(root, folder), { encoding, bufferSize: 512 }))
-    yield joined(folder, name as unknown as Buffer);
+  const listing = opendirSync(below(root, folder), { encoding, bufferSize: BATCH });
+  try {
+    for (let entry = listing.readSync(); entry !== null; entry = listing.readSync())
+      yield joined(folder, entry.name as unknown as Buffer);
+  } finally {
+    listing.closeSync();
+  }
 }
 
-async function inImage(path: ByteString, lowers: readonly string[]): Promise<Found["before"]> {
+function inImage(path: ByteString, lowers: readonly string[]): Found["before"] {
   for (const layer of lowers) {
-    const stat = await lstatOf(layer, path);
+    const stat = lstatOf(layer, path);
     if (stat) return isWhiteout(stat) ? undefined : { stat, layer };
   }
   return undefined;
 }
 
-async function foldersOf(path: ByteString, lowers: readonly string[]): Promise<readonly string[]> {
+function foldersOf(path: ByteString, lowers: readonly string[]): readonly string[] {
   const folders: string[] = [];
   for (const layer of lowers) {
-    const stat = await lstatOf(layer, path);
+    const stat = lstatOf(layer, path);
     if (!stat) continue;
     if (!stat.isDirectory()) break;
     folders.push(layer);
