@@ -64,6 +64,7 @@ type Step = readonly Buffer[];
 /** Says the steps, each with a question that is always answered behind it, and keeps everything that is heard. */
 async function transcript(
   port: number,
+  behind: Sshd,
   steps: (context: Context) => readonly Step[],
   fence: { readonly question: Buffer; readonly answers: readonly number[] },
   loggedIn: boolean,
@@ -72,7 +73,7 @@ async function transcript(
   socket.on("error", () => undefined);
   await once(socket, "connect");
   try {
-    return await talkThrough(socket, steps, fence, loggedIn);
+    return await talkThrough(socket, behind, steps, fence, loggedIn);
   } finally {
     socket.destroy();
   }
@@ -80,19 +81,20 @@ async function transcript(
 
 async function talkThrough(
   socket: Socket,
+  behind: Sshd,
   steps: (context: Context) => readonly Step[],
   fence: { readonly question: Buffer; readonly answers: readonly number[] },
   loggedIn: boolean,
 ): Promise<string[]> {
   const transport = await connectTransport(socket, {
     identification: "SSH-2.0-OpenSSH_9.2p1",
-    hostKeys: sshd.hostKeys,
+    hostKeys: behind.hostKeys,
   });
   const talk = new Talk(transport);
   const context = {
     user: Buffer.from(sshd.user),
     sessionId: transport.sessionId,
-    hostKey: initialHostKey(transport.agreed.hostKey, sshd.hostKeys),
+    hostKey: initialHostKey(transport.agreed.hostKey, behind.hostKeys),
   };
   if (loggedIn) await login(talk, transport, context);
   const heard: string[] = [];
@@ -361,13 +363,44 @@ const AFTER_LOGIN: Record<string, (context: Context) => readonly Step[]> = {
   ],
 };
 
+/** Keyboard-interactive is asked only of an sshd with PAM. */
+const WITH_PAM: Record<string, (context: Context) => readonly Step[]> = {
+  "a wrong answer": ({ user }) => [[SERVICE, ask(user, "")], [answer("wrong")]],
+  "devices by every name": ({ user }) => [
+    [SERVICE, ask(user, "pam"), ask(user, "p"), ask(user, "skey,pam"), ask(user, "")],
+    [ask(user, "skey")],
+    [ask(user, ",pam")],
+    [ask(user, "pamm")],
+  ],
+  "no answer but another request": ({ user }) => [
+    [SERVICE, ask(user, "")],
+    [buildUserauthRequest(user, "none")],
+    [answer("late")],
+  ],
+  "two answers": ({ user }) => [[SERVICE, ask(user, "")], [answer("one", "two")]],
+  "no answers": ({ user }) => [[SERVICE, ask(user, "")], [answer()]],
+  "an answer with a NUL": ({ user }) => [[SERVICE, ask(user, "")], [answer("a\0b")]],
+  "a question with more behind it": ({ user }) => [[SERVICE, Buffer.concat([ask(user, ""), Buffer.of(0)])]],
+  "an unknown user": () => [[SERVICE, ask(Buffer.from("no-such-user"), "")], [answer("x")]],
+};
+
+function ask(user: Buffer, devices: string): Buffer {
+  return buildUserauthRequest(user, "keyboard-interactive", string(""), string(devices));
+}
+
+function answer(...answers: readonly string[]): Buffer {
+  return payload(MSG.USERAUTH_INFO_RESPONSE, u32(answers.length), ...answers.map((text) => string(text)));
+}
+
 async function same(
   steps: (context: Context) => readonly Step[],
   fence: { readonly question: Buffer; readonly answers: readonly number[] },
   loggedIn: boolean,
+  behind: Sshd = sshd,
+  ahead: Front = front,
 ): Promise<void> {
   const [theirs, ours] = await Promise.all(
-    [sshd.port, front.port].map((port) => transcript(port, steps, fence, loggedIn)),
+    [behind.port, ahead.port].map((port) => transcript(port, behind, steps, fence, loggedIn)),
   );
   assert.deepEqual(ours, theirs);
 }
@@ -376,6 +409,24 @@ describe("like sshd before login", { concurrency: 4 }, () => {
   const fence = { question: SERVICE, answers: [MSG.SERVICE_ACCEPT] };
   for (const [name, steps] of Object.entries(BEFORE_LOGIN)) {
     it(name, () => same(steps, fence, false));
+  }
+});
+
+describe("like sshd with PAM", { concurrency: 4 }, () => {
+  const fence = { question: SERVICE, answers: [MSG.SERVICE_ACCEPT] };
+  const methods = ["publickey", "password", "keyboard-interactive"] as const;
+  let withPam: Sshd;
+  let ahead: Front;
+  before(async () => {
+    withPam = await startSshd("UsePAM yes", "KbdInteractiveAuthentication yes");
+    ahead = await startFront(withPam, { decide: asSshd, methods });
+  });
+  after(async () => {
+    await ahead[Symbol.asyncDispose]();
+    await withPam[Symbol.asyncDispose]();
+  });
+  for (const [name, steps] of Object.entries(WITH_PAM)) {
+    it(name, () => same(steps, fence, false, withPam, ahead));
   }
 });
 

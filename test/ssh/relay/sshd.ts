@@ -29,7 +29,7 @@ export interface Sshd extends AsyncDisposable {
   log(): string;
 }
 
-/** `lines` are added to its sshd_config. */
+/** `lines` go before our own in its sshd_config. */
 export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
   if (!existsSync(SSHD)) throw new Error(`this test needs ${SSHD}: apt-get install openssh-server`);
   if (process.getuid?.() !== 0) throw new Error("this test starts an sshd, which needs root: sudo npm test");
@@ -42,6 +42,7 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
   writeFileSync(join(folder, "authorized_keys"), identity.publicKey, { mode: 0o600 });
   const port = await freePort();
   const configuration = [
+    ...lines, // The first value of an option counts.
     `Port ${port}`,
     "ListenAddress 127.0.0.1",
     ...hostKeys.map(({ path }) => `HostKey ${path}`),
@@ -54,7 +55,6 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
     "GatewayPorts clientspecified",
     "MaxStartups 200:30:300",
     "Subsystem sftp /usr/lib/openssh/sftp-server",
-    ...lines,
   ];
   writeFileSync(join(folder, "sshd_config"), configuration.join("\n") + "\n");
   const child = spawn(SSHD, ["-D", "-e", "-f", join(folder, "sshd_config")], {
