@@ -2,14 +2,15 @@ import type { SandboxId } from "../model/ids.ts";
 
 /**
  * Names and labels of a slot in the engine; the kernel's are in model/slot.ts. Who holds a slot may remove all that
- * carries its label.
+ * carries its label. Names do not say who we are: the engine's own name server tells them to whoever asks inside
+ * (`getent hosts 10.203.0.11` gives `ip-10-203-0-11.zone3.internal`).
  */
 export function networkName(slot: number): string {
-  return `mitsubako-${slot}`;
+  return `zone${slot}.internal`;
 }
 
-export function containerName(slot: number, id: SandboxId): string {
-  return `mbk${slot}-${id}`;
+export function containerName(address: string): string {
+  return `ip-${address.replaceAll(".", "-")}`;
 }
 
 export function networkLabels(slot: number): Record<string, string> {

@@ -1,3 +1,5 @@
+import { lstatSync, writeFileSync } from "node:fs";
+import type { ContainerInspectInfo } from "dockerode";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newSandboxId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
@@ -82,8 +84,10 @@ export class CreatedSandbox {
     const container = this.#container;
     await container.start(signal);
     await this.#kit.onStarted();
+    const info = await container.inspect();
+    hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
-    const layers = reachableLayers(await container.inspect());
+    const layers = reachableLayers(info);
     const files =
       layers && isMerged(layers) ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
     const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
@@ -268,6 +272,15 @@ async function settled(layers: Layers): Promise<Baseline> {
     before = now;
   }
   return before;
+}
+
+/**
+ * /etc/resolv.conf of a container names the engine's own name server, 127.0.0.11, which no server has. The file lies on the host;
+ * where that cannot be reached it stays as it is. The container runs, but nobody is in it.
+ */
+function hideEngineResolver({ ResolvConfPath: path }: ContainerInspectInfo, nameserver: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true)
+    writeFileSync(path, `nameserver ${nameserver}\n`);
 }
 
 /** Its address is free again only when it is really gone. */

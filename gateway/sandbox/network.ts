@@ -149,7 +149,9 @@ function toAddress(number: number): string {
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join(".");
 }
 
-/** The engine's answer to an address that it still holds for a container on its way out. */
+/** The engine's answer to an address that it still holds, or whose name some container still has. */
 export function isAddressTaken(error: unknown): boolean {
-  return error instanceof EngineRefused && /address already in use/i.test(error.message);
+  return (
+    error instanceof EngineRefused && /address already in use|name .* is already in use/i.test(error.message)
+  );
 }

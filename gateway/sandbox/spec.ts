@@ -38,7 +38,7 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
   const mac = macAddress(id);
   const { limits } = fitLimits(sandbox, facts);
   return {
-    name: containerName(slot, id),
+    name: containerName(address),
     Image: persona.image,
     Hostname: persona.hostname,
     Labels: sandboxLabels(slot, id),

@@ -102,6 +102,17 @@ test("a service's account becomes usable", async () => {
   );
 });
 
+test("names and files inside do not tell of the engine or of us", async () => {
+  const { address } = lease.sandbox;
+  const seen = await run(
+    "root",
+    "third",
+    `cat /etc/resolv.conf /etc/hostname /etc/hosts; getent hosts ${address}; ls -a /; cat /proc/1/cgroup; ip link; cat /proc/1/comm; env`,
+  );
+  assert.match(seen.stdout, /^nameserver 10\.\d+\.77\.1$/m);
+  assert.doesNotMatch(seen.stdout, /127\.0\.0\.11|mitsubako|mbk|docker|02:42/i);
+});
+
 test("sudo is for those whom the policy lets", async () => {
   assert.match((await run("later", "p", "groups")).stdout, /^later users$/m);
   bench.change({ sudo: true });
