@@ -57,7 +57,9 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
     "Subsystem sftp /usr/lib/openssh/sftp-server",
   ];
   writeFileSync(join(folder, "sshd_config"), configuration.join("\n") + "\n");
-  const child = spawn(SSHD, ["-D", "-e", "-f", join(folder, "sshd_config")], {
+  // It does not outlive a test run that is killed.
+  const command = [SSHD, "-D", "-e", "-f", join(folder, "sshd_config")];
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", ...command], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";
