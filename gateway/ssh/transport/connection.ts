@@ -118,7 +118,7 @@ export class Connection implements Transport, ExchangeWire {
   }
 
   send(payload: Uint8Array): boolean {
-    if (this.#end || this.#onceReleased) return false;
+    if (this.#end || this.#onceReleased || this.#socket.destroyed) return false;
     if (this.#exchange.holdsBack) {
       this.#held.push(Buffer.from(payload));
       this.#heldBytes += payload.length;
@@ -126,7 +126,7 @@ export class Connection implements Transport, ExchangeWire {
       return false;
     }
     this.#write(payload);
-    if (this.role === "server" && payload[0] === MSG.USERAUTH_SUCCESS) this.#authenticated = true;
+    if (this.role === "server" && payload[0] === MSG.USERAUTH_SUCCESS) this.#loggedIn();
     this.#rekeyIfDue();
     return this.#hasRoom();
   }
@@ -160,7 +160,7 @@ export class Connection implements Transport, ExchangeWire {
 
   startDelayedCompression(): void {
     if (this.#end) return;
-    this.#authenticated = true;
+    this.#loggedIn();
     this.#compress("in");
     this.#compress("out");
   }
@@ -335,7 +335,7 @@ export class Connection implements Transport, ExchangeWire {
     }
     const handler = this.#handler;
     if (!handler) throw new Error("a packet was read while nobody was attached");
-    if (type === MSG.USERAUTH_SUCCESS && this.role === "client") this.#authenticated = true;
+    if (type === MSG.USERAUTH_SUCCESS && this.role === "client") this.#loggedIn();
     handler.payload(bytes, sequence);
     return handler;
   }
@@ -370,6 +370,11 @@ export class Connection implements Transport, ExchangeWire {
       default:
     }
     if (reader.truncated) throw new ProtocolError(`malformed message of type ${type}`);
+  }
+
+  #loggedIn(): void {
+    this.#authenticated = true;
+    this.#outbox.expectBulk();
   }
 
   /** A step of the key exchange that takes its time, in which nothing is read. */

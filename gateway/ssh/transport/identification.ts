@@ -26,7 +26,8 @@ const INVALID = "Invalid SSH identification string.";
 
 export class IdentificationReader {
   readonly #role: "server" | "client";
-  readonly #line: Buffer = Buffer.allocUnsafe(LONGEST_LINE + 1);
+  /** Grows: most connections that wait here have said little or nothing. */
+  #line: Buffer = Buffer.allocUnsafe(128);
   #length = 0;
   #lines = 0;
   #carriageReturn = false;
@@ -54,6 +55,8 @@ export class IdentificationReader {
         if (done) return done;
         continue;
       }
+      if (this.#length === this.#line.length)
+        this.#line = Buffer.concat([this.#line, Buffer.allocUnsafe(this.#length)]);
       this.#line[this.#length] = byte;
       if (byte === 0 || this.#carriageReturn) {
         this.#length++; // shown, as it is why

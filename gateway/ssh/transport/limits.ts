@@ -1,15 +1,19 @@
 /** OpenSSH's `PACKET_MAX_SIZE` (packet.h): the packet length field of what is taken, and here also of what inflating may yield. Bytes. */
 export const LARGEST_PACKET = 256 * 1024;
 
-/** What is held for a peer that does not read before `send` says false, and before its own packets are not read either. Bytes. */
+/** What is held for a peer that does not read. Bytes. */
 export interface WriteMarks {
   /** `send` is false above it; `drain` comes below half of it. */
   readonly backpressure: number;
-  /** Above it nothing more is read from the peer, so that answers to what it sends cannot pile up. */
+  /**
+   * Above it nothing more is read from the peer, so that answers to what it sends cannot pile up. Who heeds `send` never comes here, by a
+   * payload's size: two sides that both stopped reading because their own writing is stuck would wait for each other for ever.
+   */
   readonly stopReading: number;
 }
 
-export const BEFORE_LOGIN: WriteMarks = { backpressure: 64 * 1024, stopReading: 64 * 1024 };
+/** Before login there are thousands of strangers and short messages; after it few, and bulk. */
+export const BEFORE_LOGIN: WriteMarks = { backpressure: 16 * 1024, stopReading: 64 * 1024 };
 export const AFTER_LOGIN: WriteMarks = { backpressure: 256 * 1024, stopReading: 768 * 1024 };
 
 /** When we ask for new keys ourselves. OpenSSH's own values where absent. */

@@ -9,8 +9,8 @@ const SMALL = 4096;
 
 const spares: Buffer[] = [];
 
-function takeArena(size: number): Buffer {
-  if (size > ARENA) return Buffer.allocUnsafeSlow(size);
+function takeArena(size: number, least: number): Buffer {
+  if (size > least || least < ARENA) return Buffer.allocUnsafeSlow(Math.max(size, least));
   return spares.pop() ?? Buffer.allocUnsafeSlow(ARENA);
 }
 
@@ -34,6 +34,8 @@ export class Outbox {
   #gatheredBytes = 0;
   #writing = 0;
   #corks = 0;
+  /** While there is no bulk, a slow reader is to hold no more than what waits for it. */
+  #arenaSize = SMALL;
 
   constructor(socket: Socket, onWritten: () => void) {
     this.#socket = socket;
@@ -45,11 +47,16 @@ export class Outbox {
     return this.#gatheredBytes + this.#writing;
   }
 
+  /** From now on there may be bulk. */
+  expectBulk(): void {
+    this.#arenaSize = ARENA;
+  }
+
   /** Room for `size` bytes in one piece, to be filled at once. They leave at the next `uncork`. */
   reserve(size: number): { bytes: Buffer; start: number } {
     let filled = this.#gathered.at(-1);
     if (!filled || filled.arena.length - filled.used < size) {
-      filled = { arena: takeArena(size), used: 0 };
+      filled = { arena: takeArena(size, this.#arenaSize), used: 0 };
       this.#gathered.push(filled);
     }
     const start = filled.used;
@@ -91,8 +98,10 @@ export class Outbox {
     const bytes = small ? Buffer.from(arena.subarray(0, used)) : arena.subarray(0, used);
     if (small) giveArena(arena);
     this.#socket.write(bytes, (error) => {
-      if (!small && !error) giveArena(arena);
       this.#writing -= used;
+      // The socket is gone and its end will be heard of; to go on writing to it would be for ever.
+      if (error) return;
+      if (!small) giveArena(arena);
       if (this.#writing > 0) return;
       if (this.#corks === 0) this.flush();
       this.#onWritten();

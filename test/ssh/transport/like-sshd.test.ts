@@ -192,6 +192,17 @@ describe("what a stock sshd answers, we answer", { concurrency: 16 }, () => {
       payload(20, Buffer.alloc(16), ...Array.from({ length: 10 }, () => string("x")), Buffer.alloc(5)),
     );
   });
+  add(
+    "a wrong guess is passed over",
+    async (probe) => {
+      probe.identify();
+      probe.kexInit();
+      probe.packet(payload(30, string("guessed for another key exchange")));
+      await probe.go();
+      probe.packet(SERVICE_REQUEST);
+    },
+    { guess: true, kex: "ecdh-sha2-nistp521" },
+  );
   add("end of input at once", (probe) => {
     probe.socket.end();
   });

@@ -20,6 +20,10 @@ export interface Heard {
 export interface ProbeOptions {
   readonly strict?: boolean;
   readonly cipher?: string;
+  /** The key exchange to offer; curve25519-sha256 if absent. */
+  readonly kex?: string;
+  /** Says in KEXINIT that a guessed packet follows. */
+  readonly guess?: boolean;
   /** How long nothing must come to count as all there is. Milliseconds. */
   readonly patience?: number;
 }
@@ -53,6 +57,7 @@ export class Probe {
       { kind: "client", expected: hostKeys },
       {
         sendNow: (bytes) => {
+          if (bytes[0] === 20 && options.guess === true) bytes[bytes.length - 5] = 1; // the very bytes that are hashed
           if (this.#automatic) this.packet(Buffer.from(bytes));
           else this.#wanted.push(Buffer.from(bytes));
         },
@@ -69,7 +74,11 @@ export class Probe {
       },
       Buffer.from(IDENTIFICATION),
       symmetricOffer({
-        kex: ["curve25519-sha256", EXT_INFO_CLIENT, ...(options.strict === false ? [] : [STRICT_CLIENT])],
+        kex: [
+          options.kex ?? "curve25519-sha256",
+          EXT_INFO_CLIENT,
+          ...(options.strict === false ? [] : [STRICT_CLIENT]),
+        ],
         hostKey: ["ssh-ed25519"],
         cipher: [options.cipher ?? "aes128-ctr"],
         mac: ["hmac-sha2-256-etm@openssh.com"],
