@@ -13,6 +13,9 @@ export interface ServeCommandOptions {
   readonly json?: true;
 }
 
+/** Milliseconds after the first signal from which another one ends the gateway at once. */
+const IMPATIENCE = 1000;
+
 /** Runs a gateway until SIGTERM or SIGINT. */
 export async function serveCommand(options: ServeCommandOptions): Promise<number> {
   if (process.getuid?.() !== 0)
@@ -36,8 +39,11 @@ export async function serveCommand(options: ServeCommandOptions): Promise<number
   process.on("SIGHUP", () => void gateway.reload());
   await asked(["SIGTERM", "SIGINT"]);
   log.info("stopping: sessions may end, then every sandbox is captured and removed; again ends it at once");
-  const impatient = () => process.exit(2);
-  process.once("SIGTERM", impatient).once("SIGINT", impatient);
+  // Under npm one Ctrl-C can arrive twice, from the terminal and from npm; only a later one is meant.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
+  setTimeout(() => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(2));
+  }, IMPATIENCE).unref();
   await gateway.stop();
   return 0;
 }

@@ -1,9 +1,10 @@
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry, Fact } from "../model/entries.ts";
 import { RecordingDamaged } from "./damage.ts";
 import { ENTRY_TYPES } from "./format.ts";
 import { RecordingParser, type RawEntry } from "./parser.ts";
+import { openPlain } from "./open-plain.ts";
 
 const CHUNK = 256 * 1024;
 const FOLLOW_EVERY_MS = 100;
@@ -61,7 +62,7 @@ function streamOf<T>(
       return tail;
     },
     async *[Symbol.asyncIterator]() {
-      await using handle = await open(path, "r");
+      await using handle = await openPlain(path);
       const parser = new RecordingParser(options.from ?? 0);
       let bytes: Buffer = Buffer.alloc(0);
       for (;;) {

@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
 import { RecordingDamaged } from "./damage.ts";
 import { ENTRY_TYPES, FILE_HEADER_SIZE, decodeFileHeader } from "./format.ts";
 import { readRawEntries } from "./reader.ts";
+import { openPlain } from "./open-plain.ts";
 
 export interface Verification {
   /** The session that the header names, if the header is sound. */
@@ -47,7 +47,7 @@ export async function verify(path: string, signal?: AbortSignal): Promise<Verifi
 }
 
 async function readAbout(path: string): Promise<{ bytes: number; session?: string }> {
-  await using handle = await open(path, "r");
+  await using handle = await openPlain(path);
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(FILE_HEADER_SIZE), 0, FILE_HEADER_SIZE, 0);
   const bytes = (await handle.stat()).size;
   if (bytesRead < FILE_HEADER_SIZE) return { bytes };

@@ -53,13 +53,16 @@ export class Recordings {
 
   /** What fronts of an earlier life have left: their recordings are whole up to where they died. */
   async recover(): Promise<void> {
-    for (const front of await readdir(join(this.#data, "live")))
+    for (const front of await readdir(join(this.#data, "live"))) {
+      if (!/^\d+$/.test(front)) continue;
       for (const name of await readdir(join(this.#data, "live", front))) {
         const session = name.replace(/\.mbr$/, "");
         if (!isSessionId(session)) continue;
-        const { birthtime } = await lstat(join(this.#data, "live", front, name));
-        await this.finished(Number(front), session, birthtime);
+        // Whatever a front has put there must not keep the gateway from starting: `finished` logs what is no recording.
+        const found = await lstat(join(this.#data, "live", front, name)).catch(() => undefined);
+        if (found) await this.finished(Number(front), session, found.birthtime);
       }
+    }
   }
 
   async settled(): Promise<void> {
