@@ -188,6 +188,8 @@ export class Connection implements Transport, ExchangeWire {
   #begin(own: Buffer): void {
     const socket = this.#socket;
     socket.setNoDelay(true);
+    // Else Node ends our side, and then the socket, at the peer's FIN though what came before it is not read yet.
+    socket.allowHalfOpen = true;
     socket.on("data", (chunk: Buffer) => {
       this.#guarded(() => {
         this.#arrived(chunk);

@@ -149,6 +149,28 @@ describe("what was sent before the end", () => {
     }
   });
 
+  it("and the payloads that came with the end while the other side could not take them", async () => {
+    for (const [how, end] of Object.entries(ENDS)) {
+      const { client, server } = await leg();
+      let count = 0;
+      client.attach({
+        payload: () => {
+          if (++count === 1) client.pause();
+        },
+      });
+      server.cork();
+      for (let index = 0; index < 100; index++) server.send(buildChannelData(0, u32(index)));
+      end(server);
+      server.uncork();
+      await sleep(300);
+      assert.equal(count, 1, "paused");
+      client.resume();
+      const seen = await client.closed;
+      assert.equal(count, 100, how);
+      assert.equal(seen.kind, how === "a FIN" ? "closed" : "disconnect");
+    }
+  });
+
   it("is cut off when the relay is closed, on both legs and at once", async () => {
     const [down, up] = await Promise.all([leg(), leg()]);
     const relay = startRelay({
