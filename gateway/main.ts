@@ -211,6 +211,10 @@ function told(error: unknown): number {
     if (process.env["MITSUBAKO_LOG"] === "debug") console.error(error);
     return ERROR_CODES[error.code].exit;
   }
+  if (error instanceof Error && "syscall" in error && "path" in error) {
+    process.stderr.write(`mitsubako: ${escapeText(error.message)}.\n`);
+    return 2;
+  }
   console.error("mitsubako: a defect of ours; please report it with what follows.", error);
   return 2;
 }

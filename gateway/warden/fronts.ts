@@ -8,6 +8,7 @@ import type {
   ToFront,
   WardenNotice,
 } from "../model/front-messages.ts";
+import { MitsubakoError } from "../model/errors.ts";
 import { openListener } from "./listeners.ts";
 import { parseFrontMessage, requestIdOf } from "./messages.ts";
 

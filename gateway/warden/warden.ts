@@ -222,7 +222,11 @@ export class Warden implements AsyncDisposable {
       },
       hostKeys,
       maxTries: policy.auth.maxTries,
-      deadlines: policy.deadlines,
+      deadlines: {
+        login: policy.deadlines.login,
+        session: policy.deadlines.session,
+        idle: policy.deadlines.idle,
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 import type { PendingReplies } from "./pending-replies.ts";
-import type { RelayTap } from "./relay.ts";
+import type { RelayTap } from "./tap.ts";
 
 export interface DirectionOptions {
   readonly downstream: Transport;

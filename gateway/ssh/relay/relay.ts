@@ -1,4 +1,3 @@
-import type { Origin } from "../../model/entries.ts";
 import type { HostKeyFile } from "../../model/persona.ts";
 import { buildDebug, buildDisconnect } from "../messages/general.ts";
 import type { Transport, TransportEnd } from "../transport/transport.ts";
@@ -7,14 +6,7 @@ import { FromClient } from "./from-client.ts";
 import { FromServer } from "./from-server.ts";
 import { HostKeyProofs } from "./host-key-proofs.ts";
 import { PendingReplies } from "./pending-replies.ts";
-
-/** Sees every payload of types 80 to 100, in the order it is passed on. Its throwing ends the relay with nothing more passed on. */
-export interface RelayTap {
-  /** Takes a copy; the payload is the relay's again when this returns. */
-  packet(from: Origin, payload: Buffer): void;
-  /** What was given is safe once this returns; only then it leaves. */
-  flush(): void;
-}
+import type { RelayTap } from "./tap.ts";
 
 export interface RelayOptions {
   /** Logged in, in the server role. */
