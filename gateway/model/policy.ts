@@ -128,6 +128,7 @@ const sandbox = z.strictObject({
     .optional()
     .describe("Weight against other sandboxes; 1024 if absent."),
   pids: z.int().min(32).max(65_536).default(256).describe("Processes and threads."),
+  disk: sizeBetween("64m", "64 TiB").optional().describe("Bytes that it may write to its file system."),
   nofile: z.int().min(64).max(1_048_576).default(4096).describe("Open files of one process (`ulimit -n`)."),
   nproc: z
     .int()

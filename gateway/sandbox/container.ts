@@ -1,6 +1,7 @@
 import type { ContainerInspectInfo } from "dockerode";
 import type { SandboxId } from "../model/ids.ts";
 import { Archive } from "./archive.ts";
+import { hasCappedDisk, uncapDisk } from "./disk.ts";
 import { EngineRefused, isGone, type Engine } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 
@@ -86,9 +87,10 @@ export class SandboxContainer {
 /** Milliseconds. A container whose disk is full of files takes the engine seconds to delete. */
 const REMOVE_TIMEOUT = 180_000;
 
-/** @returns whether there was one. */
+/** Kills, unmounts its own disk, removes. @returns whether there was one. */
 export async function removeContainer(engine: Engine, id: string): Promise<boolean> {
   try {
+    await releaseDisk(engine, id);
     await engine.call(
       "remove a sandbox",
       (docker, abortSignal) => docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
@@ -102,4 +104,20 @@ export async function removeContainer(engine: Engine, id: string): Promise<boole
       return false;
     throw error;
   }
+}
+
+/** The engine cannot delete a folder that something is mounted on. */
+async function releaseDisk(engine: Engine, id: string): Promise<void> {
+  const info = await engine.call("describe a sandbox", (docker) => docker.getContainer(id).inspect());
+  if (!hasCappedDisk(info)) return;
+  if (info.State.Running)
+    await engine.call("end a sandbox", async (docker) => {
+      const container = docker.getContainer(id);
+      // 409: it ended by itself.
+      await container.kill().catch((error: unknown) => {
+        if ((error as { statusCode?: number }).statusCode !== 409) throw error;
+      });
+      await container.wait();
+    });
+  await uncapDisk(info);
 }

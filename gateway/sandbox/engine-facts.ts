@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Engine, EngineInfo } from "./docker.ts";
 
@@ -17,6 +17,8 @@ export interface EngineFacts {
   readonly storageDriver: string;
   /** Whole disk under the engine's data root (`/dev/vda`), which byte rates are set on; undefined when there is none to name. */
   readonly dataDisk: string | undefined;
+  /** Whether a sandbox can be given a disk of its own (see disk.ts). */
+  readonly diskCap: boolean;
   /** Host user and group that the sandbox's root is (userns-remap), 0 without. */
   readonly remap: { readonly uid: number; readonly gid: number };
 }
@@ -42,10 +44,29 @@ export function factsFrom(info: EngineInfo): EngineFacts {
     runtimes: Object.keys(info.Runtimes ?? {}),
     storageDriver: info.Driver,
     dataDisk: diskUnder(info.DockerRootDir),
+    diskCap:
+      info.Driver === "overlay2" && sharesEngineFolder(info.DockerRootDir) && existsSync("/dev/loop-control"),
     remap: options.some((option) => option.startsWith("name=userns"))
       ? remapOf(info.DockerRootDir)
       : { uid: 0, gid: 0 },
   };
+}
+
+/**
+ * Whether a mount that we make below the engine's folder reaches the engine: it makes that folder a shared mount, which a gateway in
+ * a container has only as a private copy. Fields as in proc_pid_mountinfo(5).
+ */
+function sharesEngineFolder(dataRoot: string): boolean {
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").trimEnd().split("\n");
+  const over = mounts
+    .map((line) => ({ at: line.split(" ")[4] ?? "", isShared: / shared:\d+ .*- /.test(line) }))
+    .filter(({ at }) => at === "/" || dataRoot === at || dataRoot.startsWith(`${at}/`))
+    // The longest is the nearest; of several in one place the last covers the others.
+    .reduce((nearest, mount) => (mount.at.length >= nearest.at.length ? mount : nearest), {
+      at: "",
+      isShared: false,
+    });
+  return over.isShared && existsSync(`${dataRoot}/overlay2`);
 }
 
 /** With userns-remap the engine's data root ends in `/UID.GID`. */

@@ -8,13 +8,13 @@ export interface Layers {
   readonly upper: string;
   /** What it started from, uppermost first. */
   readonly lowers: readonly string[];
-  /** Both together, as the container sees them; mounted while it runs. */
-  readonly merged: string;
+  /** Both together, as the container sees them, while it runs and where that can be seen. */
+  readonly merged: string | undefined;
 }
 
 /**
  * Undefined where they cannot be reached: another storage driver, or a gateway that runs in a container without the
- * engine's folder. A container that does not run has no merged folder.
+ * engine's folder.
  */
 export function reachableLayers(info: ContainerInspectInfo): Layers | undefined {
   const { Name: driver, Data: data } = info.GraphDriver as {
@@ -22,13 +22,11 @@ export function reachableLayers(info: ContainerInspectInfo): Layers | undefined 
     Data?: Partial<Record<"UpperDir" | "LowerDir" | "MergedDir", string>> | null;
   };
   if (driver !== "overlay2" || !data?.UpperDir || !data.LowerDir || !data.MergedDir) return undefined;
-  const layers = { upper: data.UpperDir, lowers: data.LowerDir.split(":"), merged: data.MergedDir };
-  return [layers.upper, ...layers.lowers].every(isFolder) ? layers : undefined;
-}
-
-/** Whether the engine mounted it and we see that mount: the folder alone, without the mount, is empty. */
-export function isMerged(layers: Layers): boolean {
-  return isFolder(`${layers.merged}/etc`);
+  const lowers = data.LowerDir.split(":");
+  if (![data.UpperDir, ...lowers].every(isFolder)) return undefined;
+  // A gateway in a container does not see the engine's mounts, but the root of the sandbox's processes.
+  const roots = info.State.Running ? [data.MergedDir, `/proc/${info.State.Pid}/root`] : [];
+  return { upper: data.UpperDir, lowers, merged: roots.find((root) => isFolder(`${root}/etc`)) };
 }
 
 /** A path on the host for one inside, byte for byte. `path` begins with a slash and was walked to, never asked for. */

@@ -1,6 +1,7 @@
 import { lstatSync, writeFileSync } from "node:fs";
 import type { ContainerInspectInfo } from "dockerode";
 import { setTimeout as sleep } from "node:timers/promises";
+import { MitsubakoError } from "../model/errors.ts";
 import { newSandboxId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { Policy } from "../model/policy.ts";
@@ -10,11 +11,12 @@ import { readAuthorizedKeys } from "./authorized-keys.ts";
 import { Baseline } from "./baseline.ts";
 import { captureChanges, type Captured } from "./capture.ts";
 import { SandboxContainer } from "./container.ts";
+import { capDisk, checkDisk } from "./disk.ts";
 import type { Engine } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { grantOnce, type Grant } from "./grant.ts";
 import { Hashes } from "./hashes.ts";
-import { isMerged, reachableLayers, type Layers } from "./layers.ts";
+import { reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
 import type { PasswordHasher } from "./password-hash.ts";
@@ -72,6 +74,9 @@ export class CreatedSandbox {
     const container = await createContainer(kit, policy);
     const created = new CreatedSandbox(kit, policy, container);
     try {
+      const { disk: bytes } = policy;
+      if (bytes !== undefined && kit.facts.diskCap)
+        await capDisk(await container.inspect(), { bytes, slot: kit.network.slot, id: container.id });
       await container.archive.write(hostKeyFiles(kit.hostKeys));
       return created;
     } catch (error) {
@@ -88,8 +93,14 @@ export class CreatedSandbox {
     hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     const layers = reachableLayers(info);
+    if (this.#policy.disk !== undefined && container.facts.diskCap) {
+      // Whether it is seen can only be told where the sandbox's root is.
+      if (layers?.merged === undefined)
+        throw new MitsubakoError("engine-refused", "A sandbox's disk cannot be seen.");
+      checkDisk(layers.merged, this.#policy.disk);
+    }
     const files =
-      layers && isMerged(layers) ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
+      layers?.merged !== undefined ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
     const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
     const baseline = layers ? await settled(layers) : new Baseline();
     return new ReadySandbox({ kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers });
@@ -208,9 +219,10 @@ export class AssignedSandbox {
     const { container, layers, kit } = this.#parts;
     if (!layers) return { changes: [], cut: true };
     await using held = new AsyncDisposableStack();
-    held.use(await container.freeze());
+    const frozen = held.use(await container.freeze());
     return await captureChanges({
-      layers,
+      // Of a dead one there is nothing mounted, and its process number may be another's by now.
+      layers: frozen ? layers : { ...layers, merged: undefined },
       bounds,
       baseline: this.#baseline,
       artifacts: kit.artifacts,

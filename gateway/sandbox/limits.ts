@@ -101,7 +101,13 @@ export function fitLimits(
 
 /** One sentence for each thing that the policy asks for and this engine cannot do. Empty: all is enforced. */
 export function checkEngine(policy: Policy, facts: EngineFacts): readonly string[] {
-  return fitLimits(policy.sandbox, facts).unmet;
+  const { unmet } = fitLimits(policy.sandbox, facts);
+  return policy.sandbox.disk === undefined || facts.diskCap
+    ? unmet
+    : [
+        ...unmet,
+        "sandbox.disk is not enforced: that takes overlay2, loop devices, and a gateway that is not in a container.",
+      ];
 }
 
 function cpuTime(cpus: number, periodMs: number | undefined, available: number): Limits {

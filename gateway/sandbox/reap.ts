@@ -1,11 +1,12 @@
 import { removeContainer } from "./container.ts";
+import { reapDiskImages } from "./disk.ts";
 import type { Engine } from "./docker.ts";
 import { networkName, slotFilter } from "./labels.ts";
 import { removeNetwork } from "./network.ts";
 
 /** One thing that a gateway left behind in the engine. */
 export interface Reaped {
-  readonly kind: "sandbox" | "network";
+  readonly kind: "sandbox" | "network" | "disk";
   readonly name: string;
 }
 
@@ -36,5 +37,8 @@ export async function reap({
   );
   if (networks.length > 0 && (dryRun || (await removeNetwork(engine, slot))))
     reaped.push({ kind: "network", name: networkName(slot) });
+  const { DockerRootDir: dataRoot } = await engine.info();
+  if (reapDiskImages(dataRoot, slot, dryRun) > 0)
+    reaped.push({ kind: "disk", name: "disks that were being made" });
   return reaped;
 }

@@ -43,7 +43,7 @@ export async function* walkUpper(
       if (stat.isDirectory()) folders.push({ path, lowers: foldersOf(path, lowers) });
     }
     // What was in a folder that was removed and made again is hidden without a word of its own.
-    yield* hidden(layers, folder, names);
+    if (layers.merged !== undefined) yield* hidden(layers.merged, folder, names);
   }
 }
 
@@ -58,7 +58,7 @@ const BATCH = 64;
 const LONGEST_PATH = 4096 - 258;
 
 function* hidden(
-  layers: Layers,
+  merged: string,
   { path: folder, lowers }: Folder,
   names: ReadonlySet<ByteString>,
 ): Generator<Found> {
@@ -66,7 +66,7 @@ function* hidden(
     for (const path of namesIn(layer, folder)) {
       if (names.has(path)) continue;
       // One that shines through tells that the folder hides nothing.
-      if (lstatOf(layers.merged, path)) return;
+      if (lstatOf(merged, path)) return;
       const before = inImage(path, lowers);
       if (before) yield { path, now: undefined, before };
     }

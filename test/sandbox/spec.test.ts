@@ -23,6 +23,7 @@ const ABLE: EngineFacts = {
   runtimes: ["runc"],
   storageDriver: "overlay2",
   dataDisk: "/dev/vda",
+  diskCap: true,
   remap: { uid: 100_000, gid: 100_000 },
 };
 const UNABLE: EngineFacts = {
@@ -37,6 +38,7 @@ const UNABLE: EngineFacts = {
   privateCgroupns: false,
   ipv6: false,
   dataDisk: undefined,
+  diskCap: false,
 };
 
 const PAPER: unknown = {
@@ -51,6 +53,7 @@ const PAPER: unknown = {
   nproc: 64,
   deviceReadRate: "10m",
   deviceWriteRate: "5m",
+  disk: "10GB",
   capabilities: "user",
 };
 
@@ -94,6 +97,7 @@ test("what an engine cannot do is left out of the container, and told", () => {
     "cpuQuota",
     "cpuShares",
     "pids",
+    "disk",
     "deviceReadRate",
     "deviceWriteRate",
   ])

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { reap } from "../../gateway/sandbox/reap.ts";
+import { eventually, login, openWorkbench } from "./workbench.ts";
+
+const PREFERRED = 11;
+const never = new AbortController().signal;
+const DISK = 200 * 2 ** 20;
+
+/** Mounts over folders of the engine, as this test's containers have them. */
+function mountsOf(folder: string): string[] {
+  return readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("/dev/loop") && line.includes(` ${folder} `));
+}
+
+async function folderOf(
+  bench: Awaited<ReturnType<typeof openWorkbench>>,
+  container: string,
+): Promise<string> {
+  const info = await bench.engine.call("inspect", (docker) => docker.getContainer(container).inspect());
+  return (info.GraphDriver.Data as { UpperDir: string }).UpperDir.replace(/\/diff$/, "");
+}
+
+test("a sandbox cannot write more than its disk holds, and shows that disk", async () => {
+  await using bench = await openWorkbench(PREFERRED, { disk: DISK });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const folder = await folderOf(bench, lease.sandbox.container);
+  assert.equal(mountsOf(folder).length, 1);
+  const ran = await login(
+    lease.sandbox.address,
+    "root",
+    "x",
+    "df -B1 --output=size / | tail -1; dd if=/dev/zero of=/root/fill bs=1M 2>&1 | grep -o 'No space left'; stat -c %s /root/fill; rm /root/fill; echo kept > /root/kept; ls -A /; stat -c '%u %g %a' /",
+  );
+  const [size, full, written, ...rest] = ran.stdout.split("\n");
+  assert.ok(Number(size) > 0.8 * DISK && Number(size) <= DISK, ran.stdout);
+  assert.equal(full, "No space left");
+  assert.ok(Number(written) > 0.8 * DISK && Number(written) < DISK, written);
+  assert.ok(!rest.includes("lost+found"));
+  assert.ok(rest.includes("0 0 755"), ran.stdout);
+  await lease[Symbol.asyncDispose]();
+  await eventually(() => bench.captures.length === 1);
+  const paths = bench.captures[0]?.changes.map(({ path }) => path) ?? [];
+  assert.ok(paths.includes("/root/kept") && !paths.includes("/root/fill"));
+
+  await bench.pool.drain();
+  assert.deepEqual(mountsOf(folder), []);
+  assert.equal(existsSync(folder), false);
+});
+
+test("a killed sandbox's disk goes with it, and what it wrote is captured first", async () => {
+  await using bench = await openWorkbench(PREFERRED, { disk: DISK, mode: "fresh" });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const folder = await folderOf(bench, lease.sandbox.container);
+  await login(lease.sandbox.address, "root", "x", "echo 1 > /root/before-the-kill");
+  await bench.engine.call("kill", (docker) => docker.getContainer(lease.sandbox.container).kill());
+  await eventually(() => !lease.alive);
+  await lease[Symbol.asyncDispose]();
+  await eventually(() => !existsSync(folder));
+  assert.deepEqual(mountsOf(folder), []);
+  assert.ok(bench.captures[0]?.changes.some(({ path }) => path === "/root/before-the-kill"));
+});
+
+test("reaping takes disks of sandboxes whose gateway is gone", async () => {
+  await using bench = await openWorkbench(PREFERRED, { disk: DISK });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  const folder = await folderOf(bench, lease.sandbox.container);
+  const { DockerRootDir: root } = await bench.engine.info();
+  assert.equal(mountsOf(folder).length, 1);
+  const would = await reap({ engine: bench.engine, slot: bench.slot, dryRun: true });
+  assert.deepEqual(
+    would.map(({ kind }) => kind),
+    ["sandbox", "network"],
+  );
+  assert.equal(mountsOf(folder).length, 1);
+  // Behind the pool's back, as after a kill of the gateway.
+  const reaped = await reap({ engine: bench.engine, slot: bench.slot });
+  assert.deepEqual(reaped, would);
+  assert.deepEqual(mountsOf(folder), []);
+  assert.equal(existsSync(folder), false);
+  assert.deepEqual(
+    readdirSync(root).filter((name) => name.startsWith(".mitsubako-disk-")),
+    [],
+  );
+  assert.deepEqual(await reap({ engine: bench.engine, slot: bench.slot }), []);
+  await lease[Symbol.asyncDispose]();
+});
