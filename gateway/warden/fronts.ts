@@ -149,7 +149,9 @@ export class Fronts {
     try {
       message = { type: "reply", id, reply: await this.#options.answer(front, request) };
     } catch (error) {
-      this.#options.log.error(
+      // A client that leaves in the middle of a login is nothing to wake anybody for.
+      const level = error instanceof MitsubakoError && error.code === "not-found" ? "debug" : "error";
+      this.#options.log[level](
         { err: error, front, request: request.kind },
         "a front's question could not be answered",
       );

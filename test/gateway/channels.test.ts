@@ -248,7 +248,7 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
       "-o",
       "ServerAliveInterval=1",
       "-o",
-      "ServerAliveCountMax=1",
+      "ServerAliveCountMax=5",
       "-o",
       `UserKnownHostsFile=${known}`,
       "-o",
