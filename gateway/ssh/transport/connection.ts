@@ -268,7 +268,7 @@ export class Connection implements Transport, ExchangeWire {
     };
     if (answer === undefined) close();
     else this.#socket.write(`${answer}\r\n`, close);
-    setTimeout(() => this.#socket.destroy(), LINGER).unref();
+    this.#destroyAfter(LINGER);
   }
 
   /* ── Packets in ── */
@@ -558,19 +558,20 @@ export class Connection implements Transport, ExchangeWire {
     this.#end = end;
     this.#outbox.flush();
     const socket = this.#socket;
-    const destroy = () => {
-      socket.destroy();
-    };
-    const longest = setTimeout(destroy, LONGEST_FLUSH).unref();
-    socket.once("close", () => {
-      clearTimeout(longest);
-    });
+    this.#destroyAfter(LONGEST_FLUSH);
     socket.end(() => {
       // OpenSSH's process is gone now. A reset could overtake our last words at the peer, so its own last ones are read and dropped.
-      if (end.kind === "ended-by-us" || end.kind === "disconnect") setTimeout(destroy, LINGER).unref();
-      else destroy();
+      if (end.kind === "ended-by-us" || end.kind === "disconnect") this.#destroyAfter(LINGER);
+      else socket.destroy();
     });
     this.#steerSocket();
+  }
+
+  #destroyAfter(milliseconds: number): void {
+    const timer = setTimeout(() => this.#socket.destroy(), milliseconds).unref();
+    this.#socket.once("close", () => {
+      clearTimeout(timer);
+    });
   }
 
   #socketClosed(): void {

@@ -19,6 +19,17 @@ const MAGIC = Buffer.from("openssh-key-v1\0");
  * @throws Error when it is not one, is encrypted, or is of a type that we have no use for. Our own file: not a stranger's.
  */
 export function parseHostKey(text: string): HostKey {
+  const known = parsed.get(text);
+  if (known) return known;
+  const key = parse(text);
+  parsed.set(text, key);
+  return key;
+}
+
+/** The personas' keys: a handful for the life of a process, needed anew by each connection. Reading an RSA key takes 1 ms. */
+const parsed = new Map<string, HostKey>();
+
+function parse(text: string): HostKey {
   const base64 = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END OPENSSH PRIVATE KEY-----/.exec(
     text,
   )?.[1];

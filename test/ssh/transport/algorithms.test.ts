@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
+import { IMPLEMENTED as KNOWN_TO_THE_IMAGE_BUILD } from "../../../gateway/sandbox/image/offer.ts";
 import { logIn, transportPair } from "./pair.ts";
 import { exchange } from "./stream.ts";
 
@@ -58,6 +59,12 @@ describe("every algorithm, 10 MB each way, with new keys in mid-stream from eith
   it("left none out", () => {
     for (const list of Object.values(IMPLEMENTED)) for (const name of list) assert.ok(seen.has(name), name);
   });
+});
+
+it("what the image build takes over from sshd is what is implemented here", () => {
+  const sorted = (lists: Record<string, readonly string[]>) =>
+    Object.fromEntries(Object.entries(lists).map(([list, names]) => [list, names.toSorted()]));
+  assert.deepEqual(sorted(KNOWN_TO_THE_IMAGE_BUILD), sorted(IMPLEMENTED));
 });
 
 describe("both sides ask for new keys at the same moment", () => {

@@ -146,6 +146,21 @@ describe("the handshake", () => {
     proxy.close();
   });
 
+  it("sends KEXINIT as OpenSSH does: after the client's line, alone, padded with zeros, nothing guessed", async () => {
+    await using server = await listen(() => undefined);
+    const socket = connect(server.port, "127.0.0.1");
+    const [line] = (await once(socket, "data")) as [Buffer];
+    assert.equal(line.toString(), `${SERVER_OPTIONS.identification}\r\n`);
+    socket.write("SSH-2.0-x\r\n");
+    const [packet] = (await once(socket, "data")) as [Buffer];
+    assert.equal(packet.length, 4 + packet.readUInt32BE());
+    assert.equal(packet.length % 8, 0);
+    const padding = packet[4] ?? 0;
+    assert.ok(padding >= 4 && padding < 12);
+    assert.deepEqual(packet.subarray(-padding - 5), Buffer.alloc(padding + 5));
+    socket.destroy();
+  });
+
   it("knows old clients that OpenSSH treats in their own way", () => {
     assert.ok(quirksOf("OpenSSH_6.6").badCurve25519);
     assert.ok(quirksOf("OpenSSH_6.5p1").badCurve25519);
