@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Engine } from "./docker.ts";
-import { EngineRefused, isGone } from "./docker.ts";
+import { isGone } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
-import { makeRemovingTar, makeTar, readFirst, type TarEntry, type TarFile } from "./tar.ts";
+import { makeTar, readFirst, type TarEntry, type TarFile } from "./tar.ts";
 
 /** What the engine tells of a path without opening it. */
 export interface PathStat {
@@ -82,21 +82,6 @@ export class Archive {
     await this.#engine.call("put files into a sandbox", (docker, abortSignal) =>
       docker.getContainer(this.#container).putArchive(archive, { path: "/", abortSignal }),
     );
-  }
-
-  /** Without a process inside. See `makeRemovingTar`. */
-  async remove(path: string): Promise<void> {
-    const archive = await makeRemovingTar(path.replace(/^\//, ""));
-    try {
-      await this.#engine.call("take a file out of a sandbox", (docker, abortSignal) =>
-        docker.getContainer(this.#container).putArchive(archive, { path: "/", abortSignal }),
-      );
-    } catch (error) {
-      // That is the expected answer; whether it did what it is for is looked at next.
-      if (!(error instanceof EngineRefused) || error.status === 404) throw error;
-    }
-    if ((await this.stat(path)) !== undefined)
-      throw new EngineRefused("take a file out of a sandbox", 500, new Error("it is still there"));
   }
 
   async #unlessMissing<T>(look: () => Promise<T>): Promise<T | undefined> {

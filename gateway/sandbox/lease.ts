@@ -1,6 +1,5 @@
 import type { SandboxId, SessionId } from "../model/ids.ts";
 import type { Ensured } from "./account-keeper.ts";
-import type { Grant } from "./grant.ts";
 import type { AssignedSandbox } from "./lifecycle.ts";
 
 /** The right of one session to use its source's sandbox, until it is disposed of. */
@@ -52,10 +51,6 @@ export class Lease implements AsyncDisposable {
 
   readAuthorizedKeys(user: string): Promise<Buffer | undefined> {
     return this.#use.sandbox.readAuthorizedKeys(user);
-  }
-
-  grantOnce(user: string, line: string): Promise<Grant> {
-    return this.#use.sandbox.grantOnce(user, line);
   }
 
   get #use(): Granted {

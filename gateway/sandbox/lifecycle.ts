@@ -14,7 +14,6 @@ import { SandboxContainer } from "./container.ts";
 import { capDisk, checkDisk } from "./disk.ts";
 import type { Engine } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
-import { grantOnce, type Grant } from "./grant.ts";
 import { Hashes } from "./hashes.ts";
 import { reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
@@ -207,11 +206,6 @@ export class AssignedSandbox {
   async readAuthorizedKeys(user: string): Promise<Buffer | undefined> {
     const account = await this.#parts.accounts.find(user);
     return account && readAuthorizedKeys(this.#parts.container.archive, account);
-  }
-
-  /** `line`: options and key as in authorized_keys. */
-  grantOnce(user: string, line: string): Promise<Grant> {
-    return grantOnce(this.#parts.container.archive, user, line);
   }
 
   /** Freezes the sandbox, lists what its source changed, keeps the contents, thaws it. */

@@ -22,17 +22,6 @@ export async function makeTar(files: readonly TarFile[]): Promise<Buffer> {
   return collect(archive);
 }
 
-/**
- * An archive whose one entry has a type that no engine unpacks. The engine first removes what lies at the path, in order to
- * put the entry in its place, and then refuses: the one way to delete through its archive interface.
- */
-export async function makeRemovingTar(path: string): Promise<Buffer> {
-  const archive = pack();
-  archive.entry({ name: path, type: "contiguous-file", size: 0 }).end(Buffer.alloc(0));
-  archive.finalize();
-  return collect(archive);
-}
-
 async function collect(archive: AsyncIterable<unknown>): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of archive) parts.push(part as Buffer);

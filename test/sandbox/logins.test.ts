@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { promisify } from "node:util";
 import type { Lease } from "../../gateway/sandbox/lease.ts";
 import { isPassword, isUserName } from "../../gateway/model/user-name.ts";
 import { login, openWorkbench, type Workbench } from "./workbench.ts";
@@ -152,44 +147,6 @@ test("planted keys are read as sshd would read them", async () => {
   await plant("rm .ssh/authorized_keys; head -c 65537 /dev/zero > .ssh/authorized_keys");
   assert.equal(await lease.readAuthorizedKeys("root"), undefined);
   await plant("rm -r .ssh");
-});
-
-test("a one-time key lets in once and leaves no trace", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "mitsubako-key-"));
-  try {
-    const key = join(folder, "key");
-    await promisify(execFile)("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-    const line = (await readFile(`${key}.pub`, "utf8")).trim();
-    const ssh = () =>
-      promisify(execFile)(
-        "ssh",
-        [
-          ...[
-            "-F",
-            "/dev/null",
-            "-i",
-            key,
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-          ],
-          ...["-o", "BatchMode=yes", "-o", "LogLevel=ERROR", `later@${lease.sandbox.address}`, "id -un"],
-        ],
-        { timeout: 30_000 },
-      );
-    await assert.rejects(ssh());
-    {
-      await using grant = await lease.grantOnce("later", line);
-      assert.equal(grant.path, "/run/sshd/later.once");
-      assert.equal((await ssh()).stdout, "later\n");
-    }
-    await assert.rejects(ssh());
-    assert.equal((await run("root", "third", "ls -A /run/sshd")).stdout, "");
-    await assert.rejects(lease.grantOnce("later", `${line}\nssh-ed25519 AAAA`), RangeError);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 });
 
 test("account files turned into something else do not lead out or hang", async () => {
