@@ -1,9 +1,10 @@
+import { join } from "node:path";
 import { listenAddress } from "../model/policy-units.ts";
 import { showEndpoint, type Endpoint } from "../model/endpoint.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { openLog } from "../log.ts";
 import { startGateway, type Gateway } from "../serve.ts";
-import { givenPath } from "./paths.ts";
+import { givenPath, PROJECT_ROOT } from "./paths.ts";
 import { progressOn } from "./progress.ts";
 
 export interface ServeCommandOptions {
@@ -83,6 +84,7 @@ function asJson({ addresses, slot, warden, data }: Gateway) {
 function whatToDoNext({ addresses, data, policy }: Gateway): string {
   const [first] = addresses;
   const port = first?.port ?? 2222;
+  const folder = data === join(PROJECT_ROOT, "data") ? "" : ` --data ${data}`;
   const host = first && first.address !== "0.0.0.0" && first.address !== "::" ? first.address : "localhost";
   return `
 Mitsubako listens on ${addresses.map(showEndpoint).join(", ")}.
@@ -92,9 +94,9 @@ Mitsubako listens on ${addresses.map(showEndpoint).join(", ")}.
 From another terminal, be your own first stranger; any password will do:
   ssh -p ${port} root@${host}
 Then look at what happened:
-  gateway/mitsubako sessions
-  gateway/mitsubako show SESSION
-  gateway/mitsubako play SESSION
+  sudo gateway/mitsubako sessions${folder}
+  sudo gateway/mitsubako show SESSION${folder}
+  sudo gateway/mitsubako play SESSION${folder}
 Ctrl-C stops it.
 `;
 }
