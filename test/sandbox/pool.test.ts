@@ -176,6 +176,8 @@ test("a killed container is noticed: its source gets another one, a spare is rep
   // Its disk is captured though it is dead.
   await eventually(() => bench.captures.length === 1);
   assert.ok(bench.captures[0]?.changes.some(({ path }) => path === "/root/before-the-kill"));
+  // Nothing of a dead one is mounted; that must not look like deletions.
+  assert.ok(!bench.captures[0]?.changes.some(({ kind }) => kind === "D"));
   await giveBack(again);
 
   await eventually(() => bench.pool.figures.spares === 1);
