@@ -1,20 +1,21 @@
 import type { Socket } from "node:net";
-import { buildDisconnect, parseDisconnect } from "../messages/general.ts";
+import { buildDisconnect } from "../messages/general.ts";
 import { DISCONNECT_CODE, MSG } from "../messages/numbers.ts";
-import { Reader } from "../messages/reader.ts";
 import { payload as build, u32 } from "../messages/writer.ts";
-import { fromByteString } from "../../model/bytes.ts";
 import type { Opener, Sealer } from "./ciphers/direction.ts";
+import { closeInOrder, closeRefused } from "./closing.ts";
 import { Deflater, Inflater } from "./compression.ts";
 import { ProtocolError, TransportFailed } from "./failures.ts";
+import { HeldPayloads } from "./held-payloads.ts";
 import { IdentificationReader, quirksOf } from "./identification.ts";
 import { KeyExchange, type ExchangeRole, type ExchangeWire } from "./key-exchange.ts";
 import type { KexInit } from "./kexinit.ts";
-import { AFTER_LOGIN, BEFORE_LOGIN, mostBlocks, mostPackets, type RekeyLimits } from "./limits.ts";
+import { AFTER_LOGIN, BEFORE_LOGIN, needNewKeys, type RekeyLimits } from "./limits.ts";
 import { KEX_MSG, LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
 import { PacketWriter } from "./packet-writer.ts";
+import { readTransportMessage } from "./transport-messages.ts";
 import type { Agreed, Transport, TransportEnd, TransportHandler } from "./transport.ts";
 
 export interface ConnectionSetup {
@@ -27,10 +28,7 @@ export interface ConnectionSetup {
   readonly onIdentification: (line: Buffer) => void;
 }
 
-/** After our side has ended: how long the peer may take to end its own, and to read what is still on its way to it. Milliseconds. */
-const LINGER = 1_000;
-const LONGEST_FLUSH = 60_000;
-/** Least to be held back at our own end until a key exchange under way is done. Milliseconds. */
+/** How long our end may wait for a key exchange to let go of what it holds back. Milliseconds. */
 const LONGEST_HOLD = 10_000;
 
 const KEX_TYPES = { first: 20, last: 49 };
@@ -64,10 +62,7 @@ export class Connection implements Transport, ExchangeWire {
   /** `send` said false, and `drain` is owed. */
   #blocked = false;
   /** Payloads that wait for the end of a key exchange. */
-  #held: Buffer[] = [];
-  #heldBytes = 0;
-  /** What to do once nothing is held any more: our end was asked for meanwhile. */
-  #onceReleased: (() => void) | undefined;
+  readonly #held = new HeldPayloads();
 
   #end: TransportEnd | undefined;
   /** A defect that is to be reported as it is. */
@@ -118,10 +113,9 @@ export class Connection implements Transport, ExchangeWire {
   }
 
   send(payload: Uint8Array): boolean {
-    if (this.#end || this.#onceReleased || this.#socket.destroyed) return false;
+    if (this.#end || this.#held.closing || this.#socket.destroyed) return false;
     if (this.#exchange.holdsBack) {
-      this.#held.push(Buffer.from(payload));
-      this.#heldBytes += payload.length;
+      this.#held.hold(payload);
       this.#blocked = true;
       return false;
     }
@@ -239,7 +233,8 @@ export class Connection implements Transport, ExchangeWire {
     this.#identified = true;
     this.#setup.onIdentification(step.line);
     if (step.kind === "refused") {
-      this.#refuse(step);
+      this.#end = { kind: "protocol-error", message: step.message };
+      closeRefused(this.#socket, step.answer, step.unread);
       return;
     }
     this.#peerIdentification = step.line;
@@ -249,26 +244,6 @@ export class Connection implements Transport, ExchangeWire {
     if (quirks.badCurve25519) this.#exchange.withdraw("curve25519-sha256@libssh.org");
     if (this.role === "server") this.#exchange.begin();
     this.#reader.push(step.rest);
-  }
-
-  /** As OpenSSH: a line that says why, then close; with a reset if bytes were left unread, as the kernel does for a process that exits then. */
-  #refuse({
-    message,
-    answer,
-    unread,
-  }: {
-    message: string;
-    answer: string | undefined;
-    unread: number;
-  }): void {
-    this.#end = { kind: "protocol-error", message };
-    const close = () => {
-      if (unread > 0) this.#socket.resetAndDestroy();
-      else this.#socket.destroySoon();
-    };
-    if (answer === undefined) close();
-    else this.#socket.write(`${answer}\r\n`, close);
-    this.#destroyAfter(LINGER);
   }
 
   /* ── Packets in ── */
@@ -294,7 +269,8 @@ export class Connection implements Transport, ExchangeWire {
       this.#rekeyIfDue();
     });
     this.#guarded(() => {
-      if (last && !this.#gone) last.batchEnd?.();
+      // Also when the end has come in the middle: what was handed over before it is the handler's to finish.
+      last?.batchEnd?.();
     });
     this.#pumping = false;
     this.#outbox.uncork();
@@ -313,8 +289,14 @@ export class Connection implements Transport, ExchangeWire {
     const unwanted = type === MSG.IGNORE || type === MSG.UNIMPLEMENTED || type === MSG.DEBUG;
     if (unwanted && this.#exchange.initial && this.#exchange.strict)
       this.#exchange.unexpected(type, sequence);
-    if (type <= MSG.DEBUG || type === MSG.EXT_INFO) {
-      this.#takeTransportMessage(type, bytes, sequence);
+    if (type <= MSG.DEBUG) {
+      const end = readTransportMessage(bytes);
+      if (end) this.#finish(end);
+      return undefined;
+    }
+    if (type === MSG.EXT_INFO) {
+      // OpenSSH 9.2's server has no use for a client's and says so.
+      if (this.role === "server") this.#exchange.unexpected(type, sequence);
       return undefined;
     }
     if (this.#exchange.skips()) return undefined;
@@ -345,33 +327,6 @@ export class Connection implements Transport, ExchangeWire {
   /** sshd takes no KEXINIT between the first key exchange and the login. */
   get #tooEarlyToRekey(): boolean {
     return this.role === "server" && !this.#exchange.initial && !this.#authenticated;
-  }
-
-  #takeTransportMessage(type: number, bytes: Buffer, sequence: number): void {
-    const reader = new Reader(bytes, 1);
-    switch (type) {
-      case MSG.DISCONNECT: {
-        const message = parseDisconnect(bytes);
-        if (message.kind === "malformed") throw new ProtocolError("malformed DISCONNECT");
-        const description = fromByteString(message.description);
-        this.#finish({ kind: "disconnect", code: message.code, description });
-        return;
-      }
-      case MSG.UNIMPLEMENTED:
-        reader.u32();
-        break;
-      case MSG.DEBUG:
-        reader.bool();
-        reader.string();
-        reader.string();
-        break;
-      case MSG.EXT_INFO:
-        // OpenSSH 9.2's server has no use for a client's and says so.
-        if (this.role === "server") this.#exchange.unexpected(type, sequence);
-        break;
-      default:
-    }
-    if (reader.truncated) throw new ProtocolError(`malformed message of type ${type}`);
   }
 
   #loggedIn(): void {
@@ -423,7 +378,7 @@ export class Connection implements Transport, ExchangeWire {
   }
 
   get #pending(): number {
-    return this.#outbox.pending + this.#heldBytes;
+    return this.#outbox.pending + this.#held.bytes;
   }
 
   #write(payload: Uint8Array): void {
@@ -454,16 +409,7 @@ export class Connection implements Transport, ExchangeWire {
 
   #rekeyIfDue(): void {
     if (!this.#authenticated || this.#noRekey || this.#end || !this.#exchange.idle) return;
-    const [reader, writer] = [this.#reader, this.#writer];
-    // One packet at least goes with each set of keys, however small the limits.
-    if (reader.packets === 0 && writer.packets === 0) return;
-    const packets = mostPackets(this.#setup.rekey);
-    const due =
-      reader.packets > packets ||
-      writer.packets > packets ||
-      reader.blocks > mostBlocks(reader.blockSize, this.#setup.rekey) ||
-      writer.blocks > mostBlocks(writer.blockSize, this.#setup.rekey);
-    if (due) this.#exchange.begin();
+    if (needNewKeys([this.#reader, this.#writer], this.#setup.rekey)) this.#exchange.begin();
   }
 
   /* ── What the key exchange asks for ── */
@@ -475,14 +421,10 @@ export class Connection implements Transport, ExchangeWire {
   newKeysOut(sealer: Sealer, agreed: Agreed, resetSequence: boolean): void {
     this.#writer.install(sealer, resetSequence);
     this.#compress("out", agreed);
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const payload of held) this.#writer.write(payload);
-    const then = this.#onceReleased;
-    this.#onceReleased = undefined;
-    if (then) then();
-    else if (this.#blocked) this.#wake();
+    this.#held.release((payload) => {
+      this.#writer.write(payload);
+    });
+    if (this.#blocked) this.#wake();
   }
 
   newKeysIn(opener: Opener, agreed: Agreed): void {
@@ -504,10 +446,6 @@ export class Connection implements Transport, ExchangeWire {
   }
 
   /* ── Ends ── */
-
-  get #gone(): boolean {
-    return this.#end !== undefined;
-  }
 
   /** Strangers' bytes and handlers' mistakes end this connection, never the process. */
   #guarded(act: () => void): void {
@@ -541,14 +479,10 @@ export class Connection implements Transport, ExchangeWire {
 
   /** Runs it at once, or when what a key exchange holds back has gone. */
   #afterHeld(then: () => void): void {
-    if (this.#end || this.#onceReleased) return;
-    if (!this.#exchange.holdsBack || this.#held.length === 0) {
-      then();
-      return;
-    }
-    this.#onceReleased = then;
+    if (this.#end || this.#held.closing) return;
+    if (this.#held.afterwards(then)) return;
     setTimeout(() => {
-      if (!this.#end) this.#finish({ kind: "ended-by-us" });
+      this.#finish({ kind: "ended-by-us" });
     }, LONGEST_HOLD).unref();
   }
 
@@ -557,21 +491,8 @@ export class Connection implements Transport, ExchangeWire {
     if (this.#end) return;
     this.#end = end;
     this.#outbox.flush();
-    const socket = this.#socket;
-    this.#destroyAfter(LONGEST_FLUSH);
-    socket.end(() => {
-      // OpenSSH's process is gone now. A reset could overtake our last words at the peer, so its own last ones are read and dropped.
-      if (end.kind === "ended-by-us" || end.kind === "disconnect") this.#destroyAfter(LINGER);
-      else socket.destroy();
-    });
+    closeInOrder(this.#socket, end);
     this.#steerSocket();
-  }
-
-  #destroyAfter(milliseconds: number): void {
-    const timer = setTimeout(() => this.#socket.destroy(), milliseconds).unref();
-    this.#socket.once("close", () => {
-      clearTimeout(timer);
-    });
   }
 
   #socketClosed(): void {

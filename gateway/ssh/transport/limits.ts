@@ -26,12 +26,21 @@ export interface RekeyLimits {
 
 const MOST_PACKETS = 2 ** 31;
 
-/** As in OpenSSH's `ssh_set_newkeys`. Blocks of the cipher. */
-export function mostBlocks(blockSize: number, limits: RekeyLimits): number {
-  const usual = blockSize >= 16 ? 2 ** (blockSize * 2) : 2 ** 30 / blockSize;
-  return limits.bytes === undefined ? usual : Math.min(usual, limits.bytes / blockSize);
+/** What went with one set of keys, in one direction. */
+export interface Wear {
+  readonly packets: number;
+  /** Of the cipher. */
+  readonly blocks: number;
+  readonly blockSize: number;
 }
 
-export function mostPackets(limits: RekeyLimits): number {
-  return Math.min(MOST_PACKETS, limits.packets ?? MOST_PACKETS);
+/** Whether it is time for new keys, as OpenSSH sees it (packet.c, `ssh_set_newkeys` and `ssh_packet_need_rekeying`). */
+export function needNewKeys(directions: readonly Wear[], limits: RekeyLimits): boolean {
+  // One packet at least goes with each set of keys, however small the limits.
+  if (directions.every(({ packets }) => packets === 0)) return false;
+  return directions.some(({ packets, blocks, blockSize }) => {
+    const usual = blockSize >= 16 ? 2 ** (blockSize * 2) : 2 ** 30 / blockSize;
+    const most = limits.bytes === undefined ? usual : Math.min(usual, limits.bytes / blockSize);
+    return blocks > most || packets > Math.min(MOST_PACKETS, limits.packets ?? MOST_PACKETS);
+  });
 }

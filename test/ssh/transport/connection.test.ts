@@ -351,6 +351,17 @@ describe("the end", () => {
     assert.deepEqual(await pair.server.closed, { kind: "ended-by-us" });
   });
 
+  it("of a batch is told even when the connection's end comes in the middle of it", async () => {
+    await using pair = await transportPair();
+    const calls: string[] = [];
+    pair.server.attach({ payload: () => calls.push("payload"), batchEnd: () => calls.push("end of batch") });
+    pair.client.cork();
+    pair.client.send(DATA(1));
+    pair.client.disconnect(11, "");
+    assert.equal((await pair.server.closed).kind, "disconnect");
+    assert.deepEqual(calls, ["payload", "end of batch"]);
+  });
+
   it("of one connection is all that a handler's mistake causes", async () => {
     await using pair = await transportPair();
     const mistake = new Error("a defect");
