@@ -45,7 +45,7 @@ interface Listed {
 export async function captureChanges(input: CaptureInput): Promise<Captured> {
   const { listed, cut } = await list(input);
   const changes: Change[] = [];
-  let files = 0;
+  const kept = new Set<string>();
   let bytes = 0;
   for (const { change, stat } of listed) {
     if (change.type !== "file" || stat === undefined) {
@@ -53,10 +53,11 @@ export async function captureChanges(input: CaptureInput): Promise<Captured> {
       continue;
     }
     const size = Number(stat.size);
-    const leftOut = overBounds(input.bounds, size, files, bytes);
+    const leftOut = overBounds(input.bounds, size, kept.size, bytes);
     const outcome = leftOut ? { leftOut } : await keep(input, change.path as ByteString, stat);
-    if ("sha256" in outcome) {
-      files++;
+    // A thousand empty or equal files must not crowd out the one that counts.
+    if ("sha256" in outcome && size > 0 && !kept.has(outcome.sha256)) {
+      kept.add(outcome.sha256);
       bytes += size;
     }
     changes.push({ ...change, ...outcome });
@@ -71,7 +72,7 @@ function overBounds(
   bytes: number,
 ): Change["leftOut"] | undefined {
   if (size > bounds.largestFile) return "too-large";
-  if (files >= bounds.mostFiles) return "count-reached";
+  if (size > 0 && files >= bounds.mostFiles) return "count-reached";
   return bytes + size > bounds.mostBytes ? "total-reached" : undefined;
 }
 

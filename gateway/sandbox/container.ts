@@ -78,6 +78,17 @@ export class SandboxContainer {
     }
   }
 
+  /** Kills whatever runs in it; what it changed stays until `remove`. Not an error when nothing runs. */
+  async kill(): Promise<void> {
+    try {
+      await this.#engine.call("kill a sandbox", (docker, abortSignal) =>
+        docker.getContainer(this.container).kill({ signal: "SIGKILL", abortSignal }),
+      );
+    } catch (error) {
+      if (!(error instanceof EngineRefused && (error.status === 404 || error.status === 409))) throw error;
+    }
+  }
+
   /** Kills whatever runs in it and takes it away. Not an error when it is gone. */
   async remove(): Promise<void> {
     await removeContainer(this.#engine, this.container);

@@ -225,6 +225,11 @@ export class AssignedSandbox {
     });
   }
 
+  /** Nothing runs in it from here on; it can still be captured. */
+  kill(): Promise<void> {
+    return this.#parts.container.kill();
+  }
+
   remove(): Promise<void> {
     return discard(this.#parts.kit, this.#parts.container);
   }

@@ -286,7 +286,10 @@ export class Pool {
     clearTimeout(tenancy.captureTimer);
     if (!this.#held.delete(tenancy)) return;
     const { sandbox } = tenancy;
-    const removal = this.#capture(tenancy).then(() => sandbox?.remove());
+    // A fork bomb cannot be frozen, but it can be killed; what it left is captured all the same.
+    const removal = this.#killed(tenancy)
+      .then(() => this.#capture(tenancy))
+      .then(() => sandbox?.remove());
     this.#nursery.leaving(removal);
     const closing = removal.then(
       () => undefined,
@@ -294,6 +297,14 @@ export class Pool {
     );
     this.#closing.add(closing);
     void closing.finally(() => this.#closing.delete(closing));
+  }
+
+  /** After a capture that runs now. Never rejects. */
+  async #killed({ capturing, sandbox }: Tenancy): Promise<void> {
+    await capturing;
+    await sandbox?.kill().catch((error: unknown) => {
+      this.#options.log.error({ err: error, sandbox: sandbox.id }, "a sandbox could not be killed");
+    });
   }
 
   /** Never rejects: a sandbox that cannot be captured is used and removed all the same. */
@@ -320,6 +331,8 @@ export class Pool {
           cut,
         });
       } catch (error) {
+        // Tried again when it is closed, after its end.
+        tenancy.isUsed = true;
         this.#options.log.error({ err: error, sandbox: id }, "a sandbox's changes could not be captured");
       }
     });

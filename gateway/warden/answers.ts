@@ -4,6 +4,7 @@ import type { Endpoint } from "../model/endpoint.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type {
   Admission,
+  AdmitRequest,
   Foresight,
   FrontRequest,
   JudgeRequest,
@@ -48,17 +49,21 @@ export class Answers {
   }
 
   answer(front: number, request: FrontRequest): Promise<unknown> {
+    if (request.kind === "admit") return Promise.resolve(this.#admit(front, request.source));
+    const session = this.#own(front, request.session);
+    return session.inTurn(() => this.#answerOf(session, request));
+  }
+
+  #answerOf(session: LiveSession, request: Exclude<FrontRequest, AdmitRequest>): Promise<unknown> {
     switch (request.kind) {
-      case "admit":
-        return Promise.resolve(this.#admit(front, request.source));
       case "foresee":
-        return this.#foresee(this.#own(front, request.session));
+        return this.#foresee(session);
       case "prepared":
-        return this.#prepared(this.#own(front, request.session));
+        return this.#prepared(session);
       case "judge":
-        return this.#judge(this.#own(front, request.session), request);
+        return this.#judge(session, request);
       case "keys":
-        return this.#keys(this.#own(front, request.session), request.user);
+        return this.#keys(session, request.user);
       default:
         return request satisfies never;
     }

@@ -13,6 +13,7 @@ export class LiveSession {
   readonly startedAt = new Date();
   readonly #place: Place;
   readonly #over = new AbortController();
+  #last: Promise<unknown> = Promise.resolve();
   lease: Lease | undefined;
   path: Path | undefined;
   /** The account that the policy let them have is being made. */
@@ -49,6 +50,13 @@ export class LiveSession {
       this.over.throwIfAborted();
     }
     this.path = path;
+  }
+
+  /** One question of a session at a time: a front that asks two at once must not be given two of anything. */
+  inTurn<T>(answer: () => Promise<T>): Promise<T> {
+    const answered = this.#last.then(answer);
+    this.#last = answered.catch(() => undefined);
+    return answered;
   }
 
   loggedIn(): void {

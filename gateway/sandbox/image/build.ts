@@ -14,6 +14,7 @@ import {
   LEARNED_LABEL,
   PERSONA_LABEL,
 } from "./names.ts";
+import { buildTurn } from "./build-turn.ts";
 import { buildRootFileSystem, hashOfInputs, type Progress } from "./root-file-system.ts";
 
 export interface BuildOptions {
@@ -44,6 +45,15 @@ export async function buildImage(
   const { signal, progress = () => undefined } = options;
   const persona = checkedPersonaName(options.persona);
   const inputs = await hashOfInputs(persona);
+  if (options.again !== true && (await isCurrent(engine, persona, inputs))) return { built: false };
+
+  // Several gateways that start at once need one image: the others wait, and find it.
+  await using held = new AsyncDisposableStack();
+  held.use(
+    await buildTurn(persona, signal, () => {
+      progress({ percent: 0, text: "another start builds the image" });
+    }),
+  );
   if (options.again !== true && (await isCurrent(engine, persona, inputs))) return { built: false };
 
   const folder = await mkdtemp(join(options.workFolder ?? WORK_FOLDER, "mitsubako-image-"));
