@@ -174,6 +174,11 @@ image
     process.exitCode = await imageBuildCommand(persona, options);
   });
 
+// Whoever reads our output may stop early, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 await run();
 
 /** Finds a session's recording by its id or the beginning of one. */
@@ -211,8 +216,13 @@ function told(error: unknown): number {
     if (process.env["MITSUBAKO_LOG"] === "debug") console.error(error);
     return ERROR_CODES[error.code].exit;
   }
-  if (error instanceof Error && "syscall" in error && "path" in error) {
-    process.stderr.write(`mitsubako: ${escapeText(error.message)}.\n`);
+  if (
+    error instanceof Error &&
+    "code" in error &&
+    ("syscall" in error || error.code === "ERR_SQLITE_ERROR")
+  ) {
+    const remedy = process.getuid?.() === 0 ? "" : " The data folder is root's: run it with sudo.";
+    process.stderr.write(`mitsubako: ${escapeText(error.message)}.${remedy}\n`);
     return 2;
   }
   console.error("mitsubako: a defect of ours; please report it with what follows.", error);

@@ -52,12 +52,12 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const loaded = await loadPolicy(options.policy);
   const { policy } = loaded;
   const addresses = await claimAddresses(options.listen ?? policy.listen);
-  const engine = new Engine();
-  const persona = await personaOf(policy, engine, options.progress);
 
   await using held = new AsyncDisposableStack();
   const data = held.use(await openDataFolder(options.data));
   const { slot } = held.use(await takeSlot(data.identity.slot));
+  const engine = new Engine();
+  const persona = await personaOf(policy, engine, options.progress);
   await saveIdentity(data.path, { ...data.identity, slot });
   const fronts = Array.from({ length: availableParallelism() }, (_, index) => ownerOf(slot, index));
   await layOut(data.path, ownerOf(slot, ARCHIVIST_INDEX), fronts);

@@ -235,7 +235,11 @@ export class Warden implements AsyncDisposable {
     const session = this.#sessions.of(front, notice.session);
     if (!session) return;
     if (notice.kind === "logged-in") session.loggedIn();
-    else void this.#over(session);
+    else {
+      if (notice.reason === "recording-failed" || notice.reason === "internal-error")
+        this.#log.error({ session: session.id, reason: notice.reason }, "a session ended because of us");
+      void this.#over(session);
+    }
   }
 
   /** Gives back what the session held and takes its recording over. The recording first: a capture is put beside it. */

@@ -8,6 +8,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  eventually,
   finishedSessions,
   mitsubako,
   ssh,
@@ -211,10 +212,12 @@ function client(target: Target, options: readonly string[], command: string) {
 }
 
 async function sandboxAddress(from: Gateway): Promise<string> {
-  for (const folder of await finishedSessions(from)) {
-    const shown = await mitsubako(from, "show", "--json", folder.split("/").at(-1) ?? "");
-    const address = /"address":\s*"(10\.[0-9.]+)"/.exec(shown.stdout.toString())?.[1];
-    if (address) return address;
-  }
-  throw new Error("no finished session tells its sandbox's address");
+  return eventually("a finished session that tells its sandbox's address", async () => {
+    for (const folder of await finishedSessions(from)) {
+      const shown = await mitsubako(from, "show", "--json", folder.split("/").at(-1) ?? "");
+      const address = /"address":\s*"(10\.[0-9.]+)"/.exec(shown.stdout.toString())?.[1];
+      if (address) return address;
+    }
+    return undefined;
+  });
 }
