@@ -166,7 +166,7 @@ describe("other people's clients", { concurrency: 4, timeout: 120_000 }, () => {
     assert.match(
       version.toString(),
       /^Protocols:.* sftp( |$)/m,
-      "this test needs a curl that speaks SFTP, as Debian\'s does",
+      "this test needs a curl that speaks SFTP, as Debian's does",
     );
     const bytes = randomBytes(300_000);
     const local = join(folder, "curl");

@@ -129,14 +129,11 @@ export async function run(command: string, args: readonly string[], options: Run
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
   child.stdin.on("error", () => undefined); // a program may end before it has read all
   child.stdin.end(options.input ?? "");
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, options.within ?? 60_000);
+  const within = options.within ?? 60_000;
+  const late = AbortSignal.timeout(within);
+  late.addEventListener("abort", () => child.kill("SIGKILL"));
   const [code] = (await once(child, "close")) as [number | null];
-  clearTimeout(timer);
-  if (late)
+  if (late.aborted && code === null)
     throw new Error(
       `${command} ${args.join(" ")} did not end in time; it said: ${Buffer.concat(err).toString()}`,
     );
