@@ -83,7 +83,10 @@ export class ImageContainer implements AsyncDisposable {
   /** Asks PID 1 from outside to end. Returns its exit code and how long it took, in milliseconds. */
   async stop(): Promise<{ exitCode: number; took: number }> {
     const began = performance.now();
-    await this.#container.stop({ t: 10 });
+    // 304: it ended by itself already.
+    await this.#container.stop({ t: 10 }).catch((error: unknown) => {
+      if ((error as { statusCode?: number }).statusCode !== 304) throw error;
+    });
     const took = performance.now() - began;
     return { exitCode: (await this.#container.inspect()).State.ExitCode, took };
   }
