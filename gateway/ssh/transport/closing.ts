@@ -29,6 +29,8 @@ export function closeInOrder(socket: Socket, end: TransportEnd): void {
 }
 
 function destroyAfter(socket: Socket, milliseconds: number): void {
+  // Its "close" may have come already; a timer would then keep the connection in memory for nothing.
+  if (socket.closed) return;
   const timer = setTimeout(() => socket.destroy(), milliseconds).unref();
   socket.once("close", () => {
     clearTimeout(timer);

@@ -481,9 +481,13 @@ export class Connection implements Transport, ExchangeWire {
   #afterHeld(then: () => void): void {
     if (this.#end || this.#held.closing) return;
     if (this.#held.afterwards(then)) return;
-    setTimeout(() => {
+    const timer = setTimeout(() => {
       this.#finish({ kind: "ended-by-us" });
     }, LONGEST_HOLD).unref();
+    // Else it would keep the whole connection in memory after its end.
+    this.#socket.once("close", () => {
+      clearTimeout(timer);
+    });
   }
 
   /** The first end counts. What was sent leaves, then our side closes, and soon the whole socket. */
