@@ -1,3 +1,4 @@
+import { CRYPTO_BACKEND } from "../ssh/transport/backend.ts";
 import { join } from "node:path";
 import { listenAddress } from "../model/policy-units.ts";
 import { showEndpoint, type Endpoint } from "../model/endpoint.ts";
@@ -28,6 +29,7 @@ export async function serveCommand(options: ServeCommandOptions): Promise<number
       },
     );
   const log = openLog();
+  log.info({ crypto: CRYPTO_BACKEND, node: process.version }, "starting");
   const listen = listenOption(options.listen);
   const gateway = await startGateway({
     policy: givenPath(options.policy),
@@ -40,8 +42,6 @@ export async function serveCommand(options: ServeCommandOptions): Promise<number
   process.on("SIGHUP", () => void gateway.reload());
   await asked(["SIGTERM", "SIGINT"]);
   log.info("stopping: sessions may end, then every sandbox is captured and removed; again ends it at once");
-  // Under npm one Ctrl-C can arrive twice, from the terminal and from npm; only a later one is meant.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
   setTimeout(() => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(2));
   }, IMPATIENCE).unref();
@@ -60,10 +60,11 @@ function listenOption(given: readonly string[] | undefined): Endpoint[] | undefi
   });
 }
 
+/** The handlers stay: under npm one Ctrl-C can arrive twice within a millisecond, from the terminal and from npm. */
 function asked(signals: readonly NodeJS.Signals[]): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of signals)
-      process.once(signal, () => {
+      process.on(signal, () => {
         resolve();
       });
   });
