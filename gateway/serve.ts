@@ -112,8 +112,7 @@ async function personaOf(
   progress: ServeOptions["progress"],
 ): Promise<Persona> {
   await buildImage(engine, { persona: policy.persona.name, progress });
-  const persona = await findPersona(engine, policy.persona);
-  return policy.auth.methods ? { ...persona, methods: policy.auth.methods } : persona;
+  return findPersona(engine, policy.persona);
 }
 
 async function raisedFence(slot: number, policy: Policy): Promise<Fence> {

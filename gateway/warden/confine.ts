@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { ARCHIVIST_INDEX, childUid } from "../model/slot.ts";
-import { hasAddons, requireReadableCode } from "./confine/code.ts";
+import { requireReadableCode } from "./confine/code.ts";
 
 export interface Confinement {
   readonly role: "front" | "archivist";
@@ -60,7 +60,7 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
       ...[role === "front" ? "022" : "027", process.execPath, codeRoot],
       ...folders.flatMap(({ host, name, writable }) => [name, writable ? "rw" : "ro", host]),
       "--",
-      ...(await nodeArguments(confinement)),
+      ...nodeArguments(confinement),
     ],
     {
       // A session of its own: it cannot reach our terminal, and a Ctrl-C there is for the warden to answer.
@@ -84,13 +84,7 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
   return child;
 }
 
-async function nodeArguments({
-  entry,
-  codeRoot,
-  folders,
-  nodeFlags = [],
-  role,
-}: Confinement): Promise<string[]> {
+function nodeArguments({ entry, folders, nodeFlags = [], role }: Confinement): string[] {
   const code = join(CONFINED_ROOT, "code");
   const writable = folders.filter((folder) => folder.writable);
   return [
@@ -102,7 +96,6 @@ async function nodeArguments({
     ...folders.map(({ name }) => `--allow-fs-read=${join(CONFINED_ROOT, name)}`),
     ...writable.map(({ name }) => `--allow-fs-write=${join(CONFINED_ROOT, name)}`),
     ...(role === "front" ? ["--allow-net"] : []),
-    ...((await hasAddons(codeRoot)) ? ["--allow-addons"] : []),
     ...nodeFlags,
     join(code, entry),
   ];

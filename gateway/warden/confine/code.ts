@@ -1,4 +1,4 @@
-import { access, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../../model/errors.ts";
 
@@ -20,15 +20,6 @@ export async function requireReadableCode(codeRoot: string, entry: string): Prom
   throw new MitsubakoError("code-unreadable", `${closed} cannot be read by the unprivileged processes.`, {
     remedy: `Open it to them: chmod -R go+rX ${codeRoot}`,
   });
-}
-
-/** Whether ssh2's native ciphers were compiled on this machine; without them Node's own are used. */
-export async function hasAddons(codeRoot: string): Promise<boolean> {
-  const addon = "node_modules/ssh2/lib/protocol/crypto/build/Release/sshcrypto.node";
-  return access(join(codeRoot, addon)).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function firstClosed(codeRoot: string, paths: readonly string[]): Promise<string | undefined> {
