@@ -2,6 +2,7 @@
 /** argv → subcommand. Each command's code is loaded only when it is called. */
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
+import { addFilterOptions } from "./commands/filter-options.ts";
 import { givenPath, PROJECT_ROOT } from "./commands/paths.ts";
 import { escapeText } from "./model/bytes.ts";
 import { ERROR_CODES, MitsubakoError } from "./model/errors.ts";
@@ -44,11 +45,14 @@ program
 
 program
   .command("doctor")
-  .description("tell whether this machine can run the gateway, and what to do where it cannot")
+  .description(
+    "tell whether this machine can run the gateway and contain sandboxes, and what to do where it cannot",
+  )
   .addOption(policy())
   .addOption(data())
+  .option("--no-probe", "do not try from inside a throw-away sandbox what it can reach (some ten seconds)")
   .addOption(json())
-  .action(async (options: { policy: string; data: string; json?: true }) => {
+  .action(async (options: { policy: string; data: string; probe: boolean; json?: true }) => {
     const { doctorCommand } = await import("./commands/doctor.ts");
     process.exitCode = await doctorCommand(options);
   });
@@ -71,19 +75,27 @@ policies
     process.exitCode = policySchemaCommand();
   });
 
-program
-  .command("sessions")
-  .description("list who came, the latest first")
-  .addOption(data())
-  .option("--since <time>", "only since then: 2h, 3d, or a date")
-  .option("--user <name>", "only who tried this user name; * and ? stand for any text and any character")
-  .option("--source <address>", "only from this address, or a pattern such as 203.0.113.*")
-  .option("--command <text>", "only who ran something that contains this")
-  .option("--limit <n>", "at most so many", "50")
+addFilterOptions(program.command("sessions").description("list who came, the latest first").addOption(data()))
   .addOption(json())
   .action(async (options: { data: string }) => {
     const { sessionsCommand } = await import("./commands/sessions.ts");
     process.exitCode = await sessionsCommand({ ...options, data: givenPath(options.data) });
+  });
+
+addFilterOptions(
+  program
+    .command("search")
+    .description("find sessions by what was said, run, brought or left in them, and show where")
+    .argument(
+      "<text...>",
+      "words or parts of addresses, names, passwords, commands, paths, hashes, versions, targets; each is found",
+    )
+    .addOption(data()),
+)
+  .addOption(json())
+  .action(async (texts: string[], options: { data: string }) => {
+    const { searchCommand } = await import("./commands/search.ts");
+    process.exitCode = await searchCommand(texts, { ...options, data: givenPath(options.data) });
   });
 
 program
@@ -104,7 +116,13 @@ program
   .addOption(data())
   .option("--speed <n>", "times as fast", Number)
   .option("--idle-limit <seconds>", "make no pause longer than this", Number)
-  .option("--channel <n>", "play this channel", Number)
+  .option("--channel <n>", "play this channel; all: each that was started, in turn", (given) =>
+    given === "all" ? given : Number(given),
+  )
+  .option("--from <time>", "begin there: 90, 1:30, 10%, 02:16:00Z, 2026-11-23T02:16:00Z")
+  .option("--follow", "of a session that still lives: what happens now, as it happens")
+  .option("--input", "show what was typed, in a row of its own")
+  .option("--no-status", "no row of this program's own on the terminal")
   .option("--raw", "the channel's output to the byte, at once (not to a terminal)")
   .option("--resize", "ask this terminal to take the recorded sizes")
   .action(async (session: string, { data: folder, ...options }: { data: string }) => {
@@ -118,15 +136,41 @@ program
   });
 
 program
+  .command("export")
+  .description("write a session in a form that other programs read")
+  .argument("<session>", "its id, the beginning of one, or a recording's path")
+  .addOption(data())
+  .option("-f, --format <name>", "docs/export.md has them all, each with what it loses", "asciicast")
+  .option("-o, --output <path>", "a file, or for some a folder, that is not there yet; - for standard output")
+  .option("--channel <n>", "this channel", Number)
+  .option("--input", "what was typed, too, where a format would leave it out")
+  .option("--redact <what>", "credentials: leave them out")
+  .action(async (session: string, { data: folder, ...options }: { data: string; format: string }) => {
+    const { exportCommand } = await import("./replay/export/export.ts");
+    process.exitCode = await exportCommand({ session, ...options }, process, await finder(folder));
+  });
+
+program
   .command("verify")
   .description("say whether recordings are what was written")
-  .argument("<session...>", "ids, beginnings of ids, or recordings' paths")
+  .argument("[session...]", "ids, beginnings of ids, or recordings' paths (all, and the ledger itself)")
   .addOption(data())
+  .option("--ledger <file>", "a ledger from elsewhere (the data folder's)")
+  .option("--key <file>", "the key that it is believed by (the data folder's ledger.pub)")
   .addOption(json())
-  .action(async (sessions: string[], { data: folder, ...options }: { data: string; json?: true }) => {
-    const { verifyCommand } = await import("./replay/verify-command.ts");
-    process.exitCode = await verifyCommand({ sessions, ...options }, process, await finder(folder));
-  });
+  .action(
+    async (sessions: string[], options: { data: string; ledger?: string; key?: string; json?: true }) => {
+      const { verifyCommand } = await import("./replay/verify-command.ts");
+      const { everyRecording, ledgerFiles } = await import("./commands/verified.ts");
+      const files = ledgerFiles(options);
+      process.exitCode = await verifyCommand(
+        { sessions, ...(files && { ledger: files }), ...(options.json && { json: true }) },
+        process,
+        await finder(options.data),
+        () => everyRecording(givenPath(options.data)),
+      );
+    },
+  );
 
 const files = program
   .command("files")
@@ -153,6 +197,17 @@ files
   });
 
 program
+  .command("rebuild")
+  .description("make the index again, from recordings and captures alone; no gateway may be working on them")
+  .addOption(data())
+  .option("--events <folder>", "make the events again, too, in this new folder")
+  .addOption(json())
+  .action(async (options: { data: string; events?: string; json?: true }) => {
+    const { rebuildCommand } = await import("./commands/rebuild.ts");
+    process.exitCode = await rebuildCommand(options);
+  });
+
+program
   .command("reap")
   .description("remove what gateways that died have left: containers, networks, rules, mounts")
   .option("--dry-run", "only tell what would be removed")
@@ -160,6 +215,16 @@ program
   .action(async (options: { dryRun?: true; json?: true }) => {
     const { reapCommand } = await import("./commands/reap.ts");
     process.exitCode = await reapCommand(options);
+  });
+
+program
+  .command("caps")
+  .description("tell what each sandbox has used of its byte caps, and what is left")
+  .option("--prometheus", "in Prometheus' text format")
+  .addOption(json())
+  .action(async (options: { json?: true; prometheus?: true }) => {
+    const { capsCommand } = await import("./commands/caps.ts");
+    process.exitCode = await capsCommand(options);
   });
 
 const image = program.command("image").description("sandbox images");

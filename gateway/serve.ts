@@ -10,9 +10,11 @@ import { ARCHIVIST_INDEX, childUid } from "./model/slot.ts";
 import { loadPolicy } from "./policy/load.ts";
 import { PolicyWatch } from "./policy/watch.ts";
 import { Engine } from "./sandbox/docker.ts";
+import { learnEngine } from "./sandbox/engine-facts.ts";
 import { buildImage } from "./sandbox/image/build.ts";
 import { findPersona } from "./sandbox/image/find.ts";
 import { makeHostKeys } from "./sandbox/image/host-keys.ts";
+import { requireEngine } from "./sandbox/limits.ts";
 import { reap } from "./sandbox/reap.ts";
 import { openDataFolder, saveIdentity, layOut } from "./warden/data-folder.ts";
 import { claimAddresses } from "./warden/listeners.ts";
@@ -57,6 +59,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const data = held.use(await openDataFolder(options.data));
   const { slot } = held.use(await takeSlot(data.identity.slot));
   const engine = new Engine();
+  requireEngine(policy, await learnEngine(engine));
   const persona = await personaOf(policy, engine, options.progress);
   await saveIdentity(data.path, { ...data.identity, slot });
   const fronts = Array.from({ length: availableParallelism() }, (_, index) => ownerOf(slot, index));
@@ -118,7 +121,7 @@ async function personaOf(
 async function raisedFence(slot: number, policy: Policy): Promise<Fence> {
   const subnet =
     policy.network.subnet === undefined ? await freeSubnet(slot) : parseSubnet(policy.network.subnet);
-  return raiseFence({ slot, subnet });
+  return raiseFence({ slot, subnet, network: policy.network });
 }
 
 function ownerOf(slot: number, index: number): { uid: number; gid: number } {

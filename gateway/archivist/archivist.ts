@@ -9,8 +9,10 @@ import type { EventsPolicy, FromArchivist, ToArchivist } from "../model/archivis
 import type { SessionId } from "../model/ids.ts";
 import { findBacklog } from "./catch-up.ts";
 import { EventWriter } from "./event-writer.ts";
-import { finishLateCapture, finishSession, type Finishing } from "./finish.ts";
+import { finishLater, finishSession } from "./finish.ts";
+import type { Finishing } from "./finishing.ts";
 import { Follower } from "./follower.ts";
+import { Sealing } from "./sealing.ts";
 
 type Start = Extract<ToArchivist, { kind: "start" }>;
 
@@ -23,9 +25,10 @@ export class Archivist {
   readonly #work: Finishing;
   readonly #writer: EventWriter;
   readonly #follower: Follower;
+  readonly #sealing: Sealing;
   readonly #file: FileSink;
   readonly #printing: { sink: EventSink | undefined };
-  /** Sessions that are known but not finished yet: their captures wait for them. */
+  /** Sessions that are known but not finished yet: what comes late waits for them. */
   readonly #open = new Set<SessionId>();
   #queue: Promise<void> = Promise.resolve();
 
@@ -36,16 +39,19 @@ export class Archivist {
     index.dropLive();
     mkdirSync(join(dataFolder, "events"), { recursive: true, mode: 0o750 });
     const backlog = findBacklog(dataFolder, index);
-    const waiting = [...backlog.sessions, ...backlog.captures];
+    index.awaits(backlog.sessions.map(({ session }) => session));
+    const waiting = [...backlog.sessions, ...backlog.late];
     const sessions = new Set<string>([
       ...waiting.map(({ session }) => session),
       ...backlog.live.map(({ session }) => session),
     ]);
     const written = await lastWritten(join(dataFolder, "events"), sessions, backlog.since);
     const archivist = new Archivist(start, index, written, say);
+    for (const session of backlog.gone) archivist.#removed(session);
     for (const { session, folder } of backlog.sessions) archivist.#finish(session, folder);
-    for (const { session, folder } of backlog.captures) archivist.#capture(session, folder);
+    for (const { session, folder } of backlog.late) archivist.#late(session, folder);
     for (const { session, path } of backlog.live) archivist.#follow(session, path);
+    void archivist.#sealing.addUnsealed();
     return archivist;
   }
 
@@ -74,13 +80,20 @@ export class Archivist {
       this.#writer.write(session, some);
     };
     this.#work = { dataFolder, context, index, emit, problem };
+    this.#sealing = new Sealing({
+      dataFolder,
+      sealed: (session, path) => {
+        say({ kind: "sealed", session, path });
+      },
+      problem,
+    });
     this.#follower = new Follower({
       dataFolder,
       context,
       emit,
       problem,
-      summarized: (path, summary) => {
-        index.putLive(path, summary);
+      summarized: (path, summary, observations) => {
+        index.putLive(path, summary, observations);
       },
     });
   }
@@ -94,8 +107,19 @@ export class Archivist {
         this.#follower.leave(message.session);
         this.#finish(message.session, message.path);
         return;
+      case "session-vanished":
+        this.#follower.leave(message.session);
+        this.#open.delete(message.session);
+        return;
+      case "session-removed":
+        this.#removed(message.session);
+        return;
       case "capture":
-        this.#capture(message.session, message.path);
+      case "network":
+        this.#late(message.session, message.path);
+        return;
+      case "seal-taken":
+        this.#sealing.taken(message.session);
         return;
       case "policy":
         this.#configure(message.events);
@@ -120,15 +144,24 @@ export class Archivist {
       if (!this.#work.index.has("session", session)) await finishSession(session, folder, this.#work);
       this.#writer.forget(session);
       this.#say({ kind: "archived", session });
+      this.#sealing.add(session, folder);
     });
   }
 
-  /** The capture of a session that is not finished is taken in with it, if it lies there by then; this comes after it in any case. */
-  #capture(session: SessionId, folder: string): void {
+  /** What lies beside the recording of a session that is not finished is taken in with it; this comes after it in any case. */
+  #late(session: SessionId, folder: string): void {
     this.#enqueue(session, async () => {
-      if (this.#open.has(session) || this.#work.index.has("capture", session)) return;
-      await finishLateCapture(session, folder, this.#work);
+      if (this.#open.has(session)) return;
+      await finishLater(session, folder, this.#work);
       this.#writer.forget(session);
+    });
+  }
+
+  #removed(session: SessionId): void {
+    this.#sealing.drop(session);
+    this.#enqueue(session, () => {
+      this.#work.index.forget(session);
+      return Promise.resolve();
     });
   }
 
@@ -148,6 +181,7 @@ export class Archivist {
 
   async #drain(): Promise<void> {
     this.#follower.stop();
+    this.#sealing.stop();
     let queue;
     do await (queue = this.#queue);
     while (queue !== this.#queue);

@@ -1,31 +1,16 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import type { Evidence } from "../evidence/extract.ts";
 import { readEvidence } from "../evidence/read.ts";
-import { capturedFileEvents } from "../events/captured-files.ts";
-import type { EventContext } from "../events/cowrie.ts";
 import type { CowrieEvent } from "../events/cowrie-event.ts";
-import { EventMapper, type EventEnvelope, type FinishedRecording } from "../events/event-mapper.ts";
-import { readCapture } from "../index/captures.ts";
-import { RECORDING_FILE } from "../index/find-recording.ts";
-import type { IndexStore } from "../index/store.ts";
+import { EventMapper } from "../events/event-mapper.ts";
 import type { SessionId } from "../model/ids.ts";
-
-export interface Finishing {
-  readonly dataFolder: string;
-  readonly context: EventContext;
-  readonly index: IndexStore;
-  /** Called with a session's events in their order, some at a time. The writer knows which it has written before. */
-  readonly emit: (session: SessionId, events: readonly CowrieEvent[]) => void;
-  readonly problem: (message: string) => void;
-}
+import { RECORDING_FILE } from "../model/recording-file.ts";
+import { hashOfPlain } from "../recording/plain-hash.ts";
+import type { Finishing } from "./finishing.ts";
+import { finishLate, isTaken, lateParts } from "./late.ts";
 
 /**
  * What happens to a finished session, live, after a crash, and in a rebuild: its recording is read once from the start; what it
- * tells becomes evidence and events, then rows in the index; then the same for the capture of its sandbox, if there is one by now.
+ * tells becomes evidence and events, then rows in the index; then the same for what lies beside it by now: captures, and what was tried on the network later.
  * Doing it again gives the same events and rows.
  *
  * @param folder `recordings/<date>/<session>`
@@ -42,47 +27,30 @@ export async function finishSession(session: SessionId, folder: string, work: Fi
   });
   if (read.damage !== undefined)
     work.problem(`${path}: damaged at byte ${read.damage.offset}: ${read.damage.reason}.`);
-  batch.add(mapper.close(await recordingFacts(work.dataFolder, path)));
+  batch.add(mapper.close({ path, ...(await hashOfPlain(join(work.dataFolder, path))) }));
   batch.flush();
 
   work.index.putFinished(path, read.state, read.evidence);
-  await finishCapture(session, folder, read.evidence, mapper.envelope, work);
+  const finished = { session, folder, evidence: read.evidence, envelope: mapper.envelope };
+  await finishLate(finished, lateParts(session, work.dataFolder, folder), work);
 }
 
-/** A capture that was taken when its session had been finished already: its recording is read again for what it says of the files. */
-export async function finishLateCapture(session: SessionId, folder: string, work: Finishing): Promise<void> {
+/**
+ * What came to lie beside a recording when its session had been finished already: the recording is read again for what it says of
+ * captured files, and for how many events there are before.
+ */
+export async function finishLater(session: SessionId, folder: string, work: Finishing): Promise<void> {
+  const parts = lateParts(session, work.dataFolder, folder);
+  const taken = new Set(parts.filter((part) => isTaken(part, work.index)));
+  if (taken.size === parts.length) return;
   const path = join(folder, RECORDING_FILE);
   const mapper = new EventMapper(work.context);
   const { evidence } = await readEvidence(join(work.dataFolder, path), (at, observations) => {
     mapper.observed(at, observations);
   });
   mapper.close({ path, size: 0, sha256: "" });
-  await finishCapture(session, folder, evidence, mapper.envelope, work);
-}
-
-async function finishCapture(
-  session: SessionId,
-  folder: string,
-  evidence: Evidence,
-  envelope: EventEnvelope | undefined,
-  { dataFolder, index, emit }: Finishing,
-): Promise<void> {
-  const capture = await readCapture(dataFolder, folder);
-  if (capture === undefined) return;
-  const known = {
-    seenBefore: (sha256: string) => index.seenBefore(sha256, capture.takenAt),
-    toldBefore: (path: string, sha256: string) => index.toldBefore(capture, path, sha256),
-  };
-  if (envelope !== undefined)
-    emit(session, capturedFileEvents(envelope, capture, evidence.observations, known));
-  index.putCapture(session, capture);
-}
-
-async function recordingFacts(dataFolder: string, path: string): Promise<FinishedRecording> {
-  const hash = createHash("sha256");
-  const { size } = await stat(join(dataFolder, path));
-  await pipeline(createReadStream(join(dataFolder, path), { highWaterMark: 1024 * 1024 }), hash);
-  return { path, size, sha256: hash.digest("hex") };
+  const finished = { session, folder, evidence, envelope: mapper.envelope };
+  await finishLate(finished, parts, work, (part) => !taken.has(part));
 }
 
 /** Events on their way, so that a long session is neither one write for each nor held whole. */

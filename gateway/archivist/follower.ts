@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import type { Observation } from "../evidence/observation.ts";
 import { SessionObserver } from "../evidence/session-observer.ts";
 import { Summarizer, type Summary } from "../evidence/summary.ts";
 import type { EventContext } from "../events/cowrie.ts";
@@ -7,6 +8,7 @@ import type { CowrieEvent } from "../events/cowrie-event.ts";
 import { EventMapper } from "../events/event-mapper.ts";
 import type { SessionId } from "../model/ids.ts";
 import { readEntries } from "../recording/reader.ts";
+import { isMissing } from "../model/missing.ts";
 
 /** How long after a write its events come at most, when the follower keeps up, and how often a silent session is looked at. */
 const EVERY_MS = 300;
@@ -18,8 +20,8 @@ export interface Following {
   readonly dataFolder: string;
   readonly context: EventContext;
   readonly emit: (session: SessionId, events: readonly CowrieEvent[]) => void;
-  /** What is known of a session by now; called when something was read. */
-  readonly summarized: (path: string, summary: Summary) => void;
+  /** What is known of a session by now, and what of it was observed just now; called when something was read. */
+  readonly summarized: (path: string, summary: Summary, observations: readonly Observation[]) => void;
   readonly problem: (message: string) => void;
 }
 
@@ -90,7 +92,7 @@ export class Follower {
     } catch (error) {
       this.leave(followed.session);
       // Moved between the look and the reading: its finishing is on its way.
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+      if (isMissing(error)) return;
       this.#work.problem(
         `Session ${followed.session} is not followed any more: ${error instanceof Error ? error.message : String(error)}`,
       );
@@ -103,6 +105,7 @@ export class Follower {
     const start = followed.offset;
     const entries = readEntries(join(this.#work.dataFolder, followed.path), { from: start });
     const events: CowrieEvent[] = [];
+    const observed: Observation[] = [];
     let whole = true;
     for await (const entry of entries) {
       if (entry.offset - start >= AT_A_TIME) {
@@ -115,12 +118,14 @@ export class Follower {
       if (observations.length === 0) continue;
       for (const observation of observations) summarizer.observed(observation);
       events.push(...mapper.observed(entry.at, observations));
+      observed.push(...observations);
     }
     if (whole) followed.offset = entries.tail?.at ?? start;
     // It may have ended while this was reading.
     if (this.#sessions.get(session) !== followed) return true;
+    // Whoever is told by an event finds the session in the index.
+    this.#work.summarized(followed.path, summarizer.summary, observed);
     this.#work.emit(session, events);
-    this.#work.summarized(followed.path, summarizer.summary);
     return whole;
   }
 }

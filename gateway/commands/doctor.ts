@@ -1,52 +1,74 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { pino } from "pino";
+import { openLog } from "../log.ts";
+import { engineFor } from "../firewall/fence.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
 import { SLOTS } from "../model/slot.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { Engine } from "../sandbox/docker.ts";
-import { learnEngine } from "../sandbox/engine-facts.ts";
 import { findPersona } from "../sandbox/image/find.ts";
-import { fitLimits } from "../sandbox/limits.ts";
 import { requireReadableCode } from "../warden/confine/code.ts";
 import { claimAddresses } from "../warden/listeners.ts";
 import { trySlot } from "../warden/slot.ts";
+import { examineLimits } from "./doctor-limits.ts";
+import { look, Warning, type Finding } from "./finding.ts";
+import { Interruption } from "./interruption.ts";
 import { findProgram, givenPath, PROJECT_ROOT } from "./paths.ts";
-
-interface Finding {
-  readonly what: string;
-  /** warning: it runs, but not as one would want. */
-  readonly state: "good" | "warning" | "bad";
-  readonly says: string;
-}
+import { probe } from "./probe/probe.ts";
 
 /** Programs that a running gateway calls, with the package that brings each. */
 const PROGRAMS = {
-  nft: "nftables",
   ip: "iproute2",
   tc: "iproute2",
   bridge: "iproute2",
   conntrack: "conntrack",
   unshare: "util-linux",
   setpriv: "util-linux",
+  nsenter: "util-linux",
+  tcpdump: "tcpdump",
+  openssl: "openssl",
   mount: "mount",
+  losetup: "mount",
+  "mkfs.ext4": "e2fsprogs",
   perl: "perl-base",
   "ssh-keygen": "openssh-client",
 };
 const MEBIBYTE = 2 ** 20;
 
-/** Looks at everything that a start needs, changes nothing, and goes on after what is bad. Exit code 1 when something is. */
-export async function doctorCommand(options: { policy: string; data: string; json?: true }): Promise<number> {
-  const findings = await examine(givenPath(options.policy), givenPath(options.data));
+export interface DoctorOptions {
+  readonly policy: string;
+  readonly data: string;
+  /** Whether to try the fence from inside a throw-away sandbox. */
+  readonly probe: boolean;
+  readonly json?: true;
+}
+
+/**
+ * Looks at everything that a start needs, and goes on after what is bad. Nothing is changed, but that the probe makes a slot of its
+ * own and takes it down again. Exit code 1 when something is bad.
+ */
+export async function doctorCommand(options: DoctorOptions): Promise<number> {
+  using interruption = new Interruption();
+  const findings = await examine(givenPath(options.policy), givenPath(options.data), (engine, policy) =>
+    options.probe ? probeIfPossible(engine, policy, interruption.signal) : Promise.resolve([NOT_ASKED]),
+  );
   if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else
     for (const { what, state, says } of findings) process.stdout.write(`${MARK[state]} ${what}: ${says}\n`);
-  return findings.some(({ state }) => state === "bad") ? 1 : 0;
+  return interruption.exitCode ?? (findings.some(({ state }) => state === "bad") ? 1 : 0);
 }
+
+const NOT_ASKED: Finding = { what: "probe", state: "good", says: "left out, as --no-probe says" };
 
 const MARK = { good: "  ok    ", warning: "  warn  ", bad: "  BAD   " };
 
-async function examine(policyPath: string, data: string): Promise<Finding[]> {
+async function examine(
+  policyPath: string,
+  data: string,
+  tryLive: (engine: Engine, policy: Policy | undefined) => Promise<Finding[]>,
+): Promise<Finding[]> {
   const engine = new Engine();
   const loaded = await loadPolicy(policyPath).catch((error: unknown) => error);
   const policy = loaded instanceof Error ? undefined : (loaded as { policy: Policy }).policy;
@@ -64,26 +86,36 @@ async function examine(policyPath: string, data: string): Promise<Finding[]> {
     }),
     await look("data folder", () => room(data)),
     await look("Docker Engine", async () => `answers, version ${(await engine.info()).ServerVersion}`),
-    await look("user namespaces", async () => {
-      const { remap } = await learnEngine(engine);
-      if (remap.uid === 0)
-        throw new Warning(
-          'the engine runs without userns-remap: root in a sandbox is root\'s uid on this machine. Put {"userns-remap": "default"} into /etc/docker/daemon.json and restart it.',
-        );
-      return `root in a sandbox is uid ${remap.uid} here`;
-    }),
-    ...(policy === undefined ? [] : await forPolicy(policy, engine)),
+    ...(policy === undefined ? [] : await forPolicy(policy, engine, data)),
     await look("slots", () => slots()),
+    ...(await tryLive(engine, policy)),
   ];
 }
 
-async function forPolicy(policy: Policy, engine: Engine): Promise<Finding[]> {
+/** Where it cannot be done, the finding says what is missing: nobody is to take it for done. */
+async function probeIfPossible(
+  engine: Engine,
+  policy: Policy | undefined,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const without = (why: string): Promise<Finding> =>
+    look("probe", () => {
+      throw new Warning(`nothing was tried from inside a sandbox: ${why}`);
+    });
+  if (process.getuid?.() !== 0) return [await without("it takes root's rights. Run it with sudo.")];
+  if (policy === undefined) return [await without("the policy is not valid. Mend it first.")];
+  // Debugging shows what the parts of it say; all else is in the findings.
+  const log = process.env["MITSUBAKO_LOG"] === "debug" ? openLog() : pino({ level: "silent" });
+  return probe({ engine, policy, signal, log });
+}
+
+async function forPolicy(policy: Policy, engine: Engine, data: string): Promise<Finding[]> {
   return [
-    await look("limits", async () => {
-      const { unmet } = fitLimits(policy.sandbox, await learnEngine(engine));
-      if (unmet.length > 0) throw new Warning(unmet.join(" "));
-      return "the engine can enforce every limit of the policy";
+    await look("netfilter", async () => {
+      const chosen = await engineFor(policy.network);
+      return `${chosen} takes the policy's rules (network.engine: ${policy.network.engine})`;
     }),
+    ...(await examineLimits(policy, engine, data)),
     await look("sandbox image", async () => {
       try {
         return `${(await findPersona(engine, policy.persona)).image} is there`;
@@ -98,19 +130,6 @@ async function forPolicy(policy: Policy, engine: Engine): Promise<Finding[]> {
       return "free to listen on";
     }),
   ];
-}
-
-/** It works, and should be better. */
-class Warning extends Error {}
-
-async function look(what: string, check: () => string | Promise<string>): Promise<Finding> {
-  try {
-    return { what, state: "good", says: await check() };
-  } catch (error) {
-    if (error instanceof Warning) return { what, state: "warning", says: error.message };
-    const remedy = error instanceof MitsubakoError && error.remedy !== undefined ? ` ${error.remedy}` : "";
-    return { what, state: "bad", says: `${error instanceof Error ? error.message : String(error)}${remedy}` };
-  }
 }
 
 function root(): string {

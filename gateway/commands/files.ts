@@ -4,7 +4,7 @@ import { access, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { readCapture } from "../index/captures.ts";
+import { captureId, parseCaptureId, readCapture, readCaptures } from "../index/captures.ts";
 import { recordings } from "../index/find-recording.ts";
 import { IndexReader, type FileFilter } from "../index/query.ts";
 import type { FileRow } from "../index/rows.ts";
@@ -12,7 +12,7 @@ import { escapeText, showable, type ByteString } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { parseMicros, showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
-import { absoluteTime, bytes, parseSince, table, TERMINAL, type Output } from "./human.ts";
+import { absoluteTime, bytes, parseTime, table, TERMINAL, type Output } from "./human.ts";
 import { jsonText } from "../model/json.ts";
 
 export interface FilesOptions {
@@ -30,7 +30,8 @@ export async function filesCommand(options: FilesOptions, output = TERMINAL): Pr
     session: options.session,
     source: options.source,
     sandbox: options.sandbox,
-    since: options.since === undefined ? undefined : parseSince(options.since, output.now()),
+    since:
+      options.since === undefined ? undefined : parseTime(options.since, output.now(), "--since", "first"),
   };
   const rows = await listFiles(options.data, filter, output);
   if (options.json === true) {
@@ -107,11 +108,12 @@ async function writeNew(from: string, through: Transform, to: string): Promise<v
 /** The hash that a hash, the beginning of one (six characters at least), or the id of a file names. */
 async function resolveArtifact(dataFolder: string, what: string): Promise<string> {
   if (/^[0-9a-f]{64}$/.test(what)) return what;
-  const [, session, ordinal] = /^([0-9a-f]{12})\.(\d+)$/.exec(what) ?? [];
-  if (session !== undefined) {
+  const [, capture, place] = /^([0-9a-f]{12}(?:-[1-9]\d?)?)\.(\d+)$/.exec(what) ?? [];
+  if (capture !== undefined) {
+    const { session, ordinal } = parseCaptureId(capture);
     for (const { path, session: found } of recordings(dataFolder)) {
       if (found !== session) continue;
-      const change = (await readCapture(dataFolder, dirname(path)))?.changes[Number(ordinal)];
+      const change = (await readCapture(dataFolder, dirname(path), ordinal))?.changes[Number(place)];
       if (change?.sha256 !== undefined) return change.sha256;
       if (change !== undefined)
         throw new MitsubakoError(
@@ -146,18 +148,20 @@ async function listFiles(dataFolder: string, filter: FileFilter, output: Output)
   output.stderr.write("There is no index; reading the captures (the gateway makes one when it starts).\n");
   const rows: FileRow[] = [];
   for (const { session, path, live } of recordings(dataFolder)) {
-    const capture = live ? undefined : await readCapture(dataFolder, dirname(path));
-    if (capture === undefined) continue;
-    const { sandbox, source } = capture;
-    const takenAt = parseMicros(capture.takenAt) || 0;
-    const sessions = [session, ...capture.sessions] as readonly string[];
-    if (filter.since !== undefined && takenAt < filter.since) continue;
-    if (filter.sandbox !== undefined && sandbox !== filter.sandbox) continue;
-    if (filter.source !== undefined && source !== filter.source) continue;
-    if (filter.session !== undefined && !sessions.includes(filter.session)) continue;
-    capture.changes.forEach((change, ordinal) =>
-      rows.push({ ...change, id: `${session}.${ordinal}`, session, sandbox, source, takenAt }),
-    );
+    if (live) continue;
+    for await (const { ordinal, capture } of readCaptures(dataFolder, dirname(path))) {
+      const { sandbox, source } = capture;
+      const takenAt = parseMicros(capture.takenAt) || 0;
+      const sessions = [session, ...capture.sessions] as readonly string[];
+      if (filter.since !== undefined && takenAt < filter.since) continue;
+      if (filter.sandbox !== undefined && sandbox !== filter.sandbox) continue;
+      if (filter.source !== undefined && source !== filter.source) continue;
+      if (filter.session !== undefined && !sessions.includes(filter.session)) continue;
+      const id = captureId(session, ordinal);
+      capture.changes.forEach((change, place) =>
+        rows.push({ ...change, id: `${id}.${place}`, session, sandbox, source, takenAt }),
+      );
+    }
   }
   return rows;
 }

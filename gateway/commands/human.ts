@@ -1,4 +1,5 @@
 /** Times, sizes and tables as people read them. Everything of a stranger's is escaped before it comes here. */
+import { escapeText } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 
 /** Where a command prints; a test gives its own. */
@@ -64,26 +65,53 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 /**
- * `2h`, `30m`, `3d` before now, or a date (`2026-11-23`) or time (`2026-11-23T02:15:00Z`), in microseconds since 1970.
- * Throws `bad-usage`.
+ * Microseconds since 1970 of `2h` (before now), `today`, `yesterday`, a date (`2026-11-23`) or a time (`2026-11-23T02:15`), in UTC where
+ * nothing else is said. Throws `bad-usage`.
+ *
+ * @param option which was given this, for the error.
+ * @param edge of a whole day: its first or its last moment.
  */
-export function parseSince(text: string, now: number): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([smhdw])$/.exec(text) ?? [];
-  const factors = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 } as const;
-  if (number !== undefined)
-    return (now - Number(number) * 1000 * factors[unit as keyof typeof factors]) * 1000;
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
+export function parseTime(text: string, now: number, option: string, edge: "first" | "last"): number {
+  const seconds = parseSpan(text);
+  if (seconds !== undefined) return (now - seconds * 1000) * 1000;
+  const today = Math.floor(now / DAY) * DAY;
+  const day =
+    { today, yesterday: today - DAY }[text] ?? (/^\d{4}-\d\d-\d\d$/.test(text) ? isoTime(text) : NaN);
+  if (!Number.isNaN(day)) return edge === "first" ? day * 1000 : (day + DAY) * 1000 - 1;
+  const time = isoTime(text);
   if (Number.isNaN(time))
-    throw new MitsubakoError("bad-usage", `--since ${text} is no time.`, {
-      remedy: "Write 30m, 2h, 3d, or a date such as 2026-11-23.",
+    throw new MitsubakoError("bad-usage", `${option} ${escapeText(text)} is no time.`, {
+      remedy:
+        "Write 30m, 2h, 3d, today, yesterday, a date such as 2026-11-23 or a time such as 2026-11-23T02:15.",
     });
   return time * 1000;
+}
+
+const DAY = 86_400_000;
+
+/** Milliseconds since 1970; NaN where it is no time, or a day that no month has. */
+function isoTime(text: string): number {
+  const [, day = "", clock = "00:00", zone = "Z"] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  const midnight = Date.parse(`${day}T00:00Z`);
+  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return NaN;
+  return Date.parse(`${day}T${clock}${zone}`);
+}
+
+/** Seconds of `90`, `90s`, `5m`, `2h`, `3d`, `1w`, where a unit may be written out; undefined where it is none. */
+export function parseSpan(text: string, bare = false): number | undefined {
+  const [, number, unit = bare ? "s" : undefined] =
+    /^(\d{1,9}(?:\.\d{1,9})?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)?$/.exec(text) ?? [];
+  if (number === undefined || unit === undefined) return undefined;
+  return (
+    Number(number) * { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[unit[0] as "s" | "m" | "h" | "d" | "w"]
+  );
 }
 
 /** A whole number from 1 on. Throws `bad-usage`. */
 export function parseLimit(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new MitsubakoError("bad-usage", `--limit ${text} is no number of rows.`, {
+    throw new MitsubakoError("bad-usage", `--limit ${escapeText(text)} is no number of rows.`, {
       remedy: "Write 1 or more.",
     });
   return Number(text);

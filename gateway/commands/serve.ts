@@ -78,6 +78,7 @@ function asJson({ addresses, slot, warden, data }: Gateway) {
     pid: process.pid,
     fronts: warden.frontPids,
     archivist: warden.archivistPid,
+    outpost: warden.outpostPid,
     data,
   };
 }

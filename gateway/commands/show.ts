@@ -1,11 +1,14 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { readLateFacts } from "../evidence/late-facts.ts";
 import { readEvidence } from "../evidence/read.ts";
-import { readCapture } from "../index/captures.ts";
+import { parseCaptureId, readCapture, readLastCapture } from "../index/captures.ts";
 import { findRecording, findRecordings, type FoundRecording } from "../index/find-recording.ts";
 import { IndexReader } from "../index/query.ts";
 import { newAmong } from "../index/rows.ts";
 import type { Capture, Change } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
+import { NETWORK_FILE, openNetworkFile } from "../model/late-files.ts";
+import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
 import { TERMINAL } from "./human.ts";
@@ -47,7 +50,20 @@ async function readSession(dataFolder: string, idOrPrefix: string): Promise<Sess
     );
   const read = await readEvidence(join(dataFolder, recording.path));
   const stayed = await stayedAfter(dataFolder, recording);
-  return { ...read, recording, ...(stayed === undefined ? {} : { stayed }) };
+  const unattended = await triedAfter(dataFolder, recording);
+  return { ...read, recording, unattended, ...(stayed === undefined ? {} : { stayed }) };
+}
+
+/** While the sandbox lives its tries grow elsewhere: there first, as the file may be moved beside the recording in between. */
+async function triedAfter(
+  dataFolder: string,
+  { session, path, live }: FoundRecording,
+): Promise<SessionWhole["unattended"]> {
+  if (live) return [];
+  const folder = dirname(path);
+  const open = join(dataFolder, openNetworkFile(basename(dirname(folder)), session));
+  const read = (await readLateFacts(open)) ?? (await readLateFacts(join(dataFolder, folder, NETWORK_FILE)));
+  return read?.facts ?? [];
 }
 
 /** The captures around the session may lie beside the recordings of others; the index knows. Without it: the one beside its own. */
@@ -62,19 +78,21 @@ async function stayedAfter(
   }
   const after =
     (await captureBeside(dataFolder, around?.after)) ??
-    (live ? undefined : await readCapture(dataFolder, dirname(path)));
+    (live ? undefined : await readLastCapture(dataFolder, dirname(path)));
   if (after === undefined) return undefined;
   const before = await captureBeside(dataFolder, around?.before);
   const { sandbox, takenAt, sessions, cut } = after;
   return { sandbox, takenAt, sessions, cut, changes: newAmong<Change>(after.changes, before?.changes ?? []) };
 }
 
-async function captureBeside(dataFolder: string, session: string | undefined): Promise<Capture | undefined> {
-  const found = session === undefined ? undefined : findRecording(dataFolder, session);
-  return found === undefined ? undefined : await readCapture(dataFolder, dirname(found.path));
+async function captureBeside(dataFolder: string, id: string | undefined): Promise<Capture | undefined> {
+  if (id === undefined) return undefined;
+  const { session, ordinal } = parseCaptureId(id);
+  const found = findRecording(dataFolder, session);
+  return found === undefined ? undefined : await readCapture(dataFolder, dirname(found.path), ordinal);
 }
 
-function jsonOf({ recording, evidence, state, damage, stayed }: SessionWhole): unknown {
+function jsonOf({ recording, evidence, state, damage, stayed, unattended }: SessionWhole): unknown {
   const { summary, observations, leftOut } = evidence;
   return asJson({
     session: recording.session,
@@ -84,6 +102,7 @@ function jsonOf({ recording, evidence, state, damage, stayed }: SessionWhole): u
     summary: { ...summary, duration: Number(summary.duration) / 1e9 },
     observations,
     leftOut,
+    unattended: unattended.map(({ at, ...late }) => ({ at: showMicros(at), ...late })),
     ...(stayed === undefined ? {} : { stayed }),
   });
 }

@@ -4,16 +4,20 @@ import type { Change } from "../model/capture.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import { showEndpoint } from "../model/endpoint.ts";
 import { microsAt } from "../model/timestamps.ts";
+import type { LateFactRead } from "../evidence/late-facts.ts";
 import type { Observation } from "../evidence/observation.ts";
 import type { RecordingRead } from "../evidence/read.ts";
 import type { FoundRecording } from "../index/find-recording.ts";
 import { absoluteTime, bytes, count, cut, relativeTime, span } from "./human.ts";
+import { networkLines } from "./network-story.ts";
 
 /** All that is known of one session. */
 export interface SessionWhole extends RecordingRead {
   readonly recording: FoundRecording;
   /** Of the sandbox it was in; absent while that was not captured. */
   readonly stayed?: Stayed;
+  /** What its sandbox tried on the network when it was over, as far as that is known by now. */
+  readonly unattended: readonly LateFactRead[];
 }
 
 /** What changed in a sandbox while a session was in it. */
@@ -32,9 +36,17 @@ const MOST_ATTEMPTS = 20;
 const MOST_DEEDS = 500;
 const MOST_FILES = 200;
 
-/** A session as a person reads it: who, how they got in, what they did, what stayed, how it ended. */
+/** A session as a person reads it: who, how they got in, what they did and tried, what stayed, how it ended. */
 export function tellStory(session: SessionWhole, now: number): string {
-  const sections = [who(session, now), gotIn(session), did(session), whatStayed(session), ended(session)];
+  const sections = [
+    who(session, now),
+    gotIn(session),
+    did(session),
+    triedOnNetwork(session),
+    triedUnattended(session),
+    whatStayed(session),
+    ended(session),
+  ];
   return `${sections
     .filter((section) => section.length > 0)
     .map((section) => section.join("\n"))
@@ -149,11 +161,26 @@ function deed(one: Observation): string | undefined {
     case "sandbox-leased":
     case "logged-in":
     case "channel-opened":
+    case "network":
     case "session-ended":
       return undefined;
     default:
       return one satisfies never;
   }
+}
+
+function triedOnNetwork({ evidence }: SessionWhole): string[] {
+  const lines = networkLines(evidence.observations.filter((one) => one.kind === "network"));
+  return lines.length === 0 ? [] : ["What was tried on the network", ...lines];
+}
+
+/** A program that they left running. */
+function triedUnattended({ unattended }: SessionWhole): string[] {
+  const lines = networkLines(unattended.map(({ fact }) => fact));
+  const last = unattended.at(-1);
+  return last === undefined
+    ? []
+    : [`What was tried on the network after they left, until ${absoluteTime(last.at)} UTC`, ...lines];
 }
 
 function whatStayed({ stayed, evidence, recording }: SessionWhole): string[] {
@@ -215,6 +242,9 @@ const END_WORDS = {
   "session-deadline": "the session's time was over",
   "idle-deadline": "nothing came for too long",
   "sandbox-deadline": "the sandbox's time was over",
+  flood: "they asked for too much at once",
+  "recording-full": "its recording reached the policy's bound",
+  "disk-floor": "the disk was nearly full, and their sandbox held most of it",
   "recording-failed": "it could not be recorded",
   "internal-error": "a defect of ours",
   drain: "the gateway was stopped",

@@ -3,8 +3,7 @@ import type { Capture, Change } from "../model/capture.ts";
 import { parseMicros, showMicros } from "../model/timestamps.ts";
 import type { Observation } from "../evidence/observation.ts";
 import { fetchedFiles } from "../evidence/urls.ts";
-import type { CowrieEvent } from "./cowrie-event.ts";
-import type { EventBody } from "./cowrie.ts";
+import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import type { EventEnvelope } from "./event-mapper.ts";
 import { textField } from "./text-fields.ts";
 

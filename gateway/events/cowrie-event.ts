@@ -10,6 +10,11 @@ export type CowrieEvent = Readonly<Record<string, EventValue>> & {
   readonly mitsubako_sequence: number;
 };
 
+/** An event without the fields that are common to all (docs/events.md). */
+export type EventBody = { readonly eventid: `cowrie.${string}`; readonly message: string } & Readonly<
+  Record<string, EventValue>
+>;
+
 export type EventValue = string | number | boolean | readonly string[];
 
 export function eventLine(event: CowrieEvent): string {

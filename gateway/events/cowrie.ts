@@ -1,7 +1,8 @@
 import type { KeyExchange } from "../model/entries.ts";
 import { asText, fromByteString, type ByteString } from "../model/bytes.ts";
 import type { Observation, Offered, Transferred, Tried } from "../evidence/observation.ts";
-import type { EventValue } from "./cowrie-event.ts";
+import type { EventBody, EventValue } from "./cowrie-event.ts";
+import { networkEvent } from "./network.ts";
 import { textField } from "./text-fields.ts";
 
 /** What the events of a gateway say that its recordings do not. */
@@ -11,11 +12,6 @@ export interface EventContext {
   /** As `session.params` says it, such as `linux-x64-lsb`. */
   readonly arch: string;
 }
-
-/** An event without the fields that are common to all (docs/events.md). */
-export type EventBody = { readonly eventid: `cowrie.${string}`; readonly message: string } & Readonly<
-  Record<string, EventValue>
->;
 
 /** The events that one observation makes. What Cowrie has no word for makes none; it stays in the evidence. */
 export function cowrieEvents(observation: Observation, context: EventContext): EventBody[] {
@@ -120,6 +116,8 @@ export function cowrieEvents(observation: Observation, context: EventContext): E
           mitsubako_size: observation.size,
         },
       ];
+    case "network":
+      return [networkEvent(observation)];
     case "unreadable":
       return [
         {

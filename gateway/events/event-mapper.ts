@@ -2,8 +2,8 @@ import type { Entry, SessionEnded, SessionOpened } from "../model/entries.ts";
 import type { Observation } from "../evidence/observation.ts";
 import { SessionObserver } from "../evidence/session-observer.ts";
 import { microsAt, showMicros } from "../model/timestamps.ts";
-import type { CowrieEvent, EventValue } from "./cowrie-event.ts";
-import { cowrieEvents, type EventBody, type EventContext } from "./cowrie.ts";
+import type { CowrieEvent, EventBody, EventValue } from "./cowrie-event.ts";
+import { cowrieEvents, type EventContext } from "./cowrie.ts";
 
 /** The recording itself, once it is finished. */
 export interface FinishedRecording {

@@ -2,6 +2,7 @@ import { toByteString, type ByteString } from "../model/bytes.ts";
 import type { Origin } from "../model/entries.ts";
 import type { ChannelRequest } from "../ssh/messages/channel-request.ts";
 import type { ConnectionMessage } from "../ssh/messages/message.ts";
+import { isSftpServer, isShell } from "./exec-kind.ts";
 import type { Observed } from "./observation.ts";
 import { ScpFiles } from "./scp-files.ts";
 import { SftpFiles } from "./sftp-files.ts";
@@ -196,9 +197,8 @@ export class ChannelObserver {
 
   /** What an exec request's own input is: a shell's lines, a file transfer, or something of the program's. */
   #program(command: string): Contents {
-    if (/^\s*(?:exec\s+)?(?:\/\S*\/)?(?:ba|da|z|k|a)?sh(?:\s+-[lis]+)*\s*$/.test(command))
-      return this.#shell();
-    if (/^\s*\/?(?:\S*\/)?sftp-server(?:\s|$)/.test(command)) return { kind: "sftp", files: new SftpFiles() };
+    if (isShell(command)) return this.#shell();
+    if (isSftpServer(command)) return { kind: "sftp", files: new SftpFiles() };
     const files = ScpFiles.of(command);
     return files === undefined ? { kind: "opaque" } : { kind: "scp", files };
   }

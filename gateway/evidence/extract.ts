@@ -78,6 +78,8 @@ function textSize(observation: Observation): number {
       return observation.text.length;
     case "forward-data":
       return observation.data.length;
+    case "network":
+      return (observation.name?.length ?? 0) + (observation.data?.length ?? 0);
     case "variable":
       return observation.name.length + observation.value.length;
     default:

@@ -7,6 +7,7 @@ import type {
   SessionEnded,
   SessionOpened,
 } from "../model/entries.ts";
+import type { NetworkFact } from "../model/network-facts.ts";
 
 /**
  * What happened in a session, read out of its entries. Each cites the entry that told it: its ordinal in the recording, from 0,
@@ -39,6 +40,7 @@ export type Observed =
   | ForwardData
   | ListenAsked
   | Unreadable
+  | NetworkFact
   | SessionEnded;
 
 export interface InChannel {

@@ -13,25 +13,26 @@ export interface RecordingRead {
 /**
  * The evidence of a recording, to its end or to where its bytes can no longer be trusted.
  *
- * @param each called with what each entry tells, in order; `at` is the entry's time.
+ * @param each called with what each entry tells, in order; `at` and `offset` are the entry's.
  */
 export async function readEvidence(
   path: string,
-  each: (at: bigint, observations: readonly Observation[]) => void = () => undefined,
+  each: (at: bigint, observations: readonly Observation[], offset: number) => void = () => undefined,
 ): Promise<RecordingRead> {
   const collector = new EvidenceCollector();
   let damage: RecordingDamaged | undefined;
   let last = 0n;
+  let offset = 0;
   try {
     for await (const entry of readEntries(path)) {
-      last = entry.at;
-      each(last, collector.push(entry));
+      ({ at: last, offset } = entry);
+      each(last, collector.push(entry), offset);
     }
   } catch (error) {
     if (!(error instanceof RecordingDamaged)) throw error;
     damage = error;
   }
-  each(last, collector.end());
+  each(last, collector.end(), offset);
   const { evidence } = collector;
   if (damage !== undefined) return { evidence, state: "damaged", damage };
   return { evidence, state: evidence.summary.endReason === undefined ? "cut" : "ended" };

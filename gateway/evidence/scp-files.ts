@@ -1,35 +1,43 @@
 import { createHash, type Hash } from "node:crypto";
+import type { Contents, OpenContents } from "./contents.ts";
 import type { Transferred } from "./observation.ts";
 
 /**
  * Files moved by the old SCP protocol (`scp -t`, `scp -f`), from the side that sends them: lines `C mode size name`, `D`, `E`, `T`,
- * each file's bytes after its line, then a zero byte. Contents are hashed, not kept.
+ * each file's bytes after its line, then a zero byte. Contents are hashed, not kept; whoever wants them is given them as they pass.
  */
 export class ScpFiles {
   readonly #direction: Transferred["direction"];
   readonly #target: string;
   readonly #targetIsFolder: boolean;
+  readonly #openContents: OpenContents | undefined;
   #line = "";
   #folders: string[] = [];
-  #file: { path: string; size: number; left: number; hash: Hash } | undefined;
+  #file: { path: string; size: number; left: number; hash: Hash; contents: Contents | undefined } | undefined;
   /** The byte after a file's content says whether its sender read it well. */
   #awaitingVerdict = false;
 
-  private constructor(direction: Transferred["direction"], target: string, targetIsFolder: boolean) {
+  private constructor(
+    direction: Transferred["direction"],
+    target: string,
+    targetIsFolder: boolean,
+    openContents: OpenContents | undefined,
+  ) {
+    this.#openContents = openContents;
     this.#direction = direction;
     this.#target = target;
     this.#targetIsFolder = targetIsFolder;
   }
 
   /** The command of an exec request, if it is an scp of that protocol. */
-  static of(command: string): ScpFiles | undefined {
+  static of(command: string, contents?: OpenContents): ScpFiles | undefined {
     const match = /^\s*(?:\/\S*\/)?scp((?:\s+-\S+)+)\s+(?:--\s+)?(.*?)\s*$/s.exec(command);
     if (match === null) return undefined;
     const flags = match[1] ?? "";
     const target = unquoted(match[2] ?? "");
     if (/\s-\S*t/.test(flags))
-      return new ScpFiles("upload", target, /\s-\S*[rd]/.test(flags) || target.endsWith("/"));
-    if (/\s-\S*f/.test(flags)) return new ScpFiles("download", target, false);
+      return new ScpFiles("upload", target, /\s-\S*[rd]/.test(flags) || target.endsWith("/"), contents);
+    if (/\s-\S*f/.test(flags)) return new ScpFiles("download", target, false, contents);
     return undefined;
   }
 
@@ -47,6 +55,7 @@ export class ScpFiles {
       if (file !== undefined && file.left > 0) {
         const part = bytes.subarray(offset, offset + file.left);
         file.hash.update(part);
+        file.contents?.write(file.size - file.left, part);
         file.left -= part.length;
         offset += part.length;
       } else if (file !== undefined && this.#awaitingVerdict) {
@@ -73,11 +82,13 @@ export class ScpFiles {
     if (line.startsWith("C")) {
       const [, size, name] = /^C[0-7]+ (\d{1,15}) (.*)$/s.exec(line) ?? [];
       if (size === undefined || name === undefined) throw new RangeError("no such line in SCP");
+      const path = this.#pathOf(name);
       this.#file = {
-        path: this.#pathOf(name),
+        path,
         size: Number(size),
         left: Number(size),
         hash: createHash("sha256"),
+        contents: this.#openContents?.({ protocol: "scp", path }),
       };
       this.#awaitingVerdict = true;
     } else if (line.startsWith("D")) {
@@ -110,6 +121,7 @@ export class ScpFiles {
     this.#file = undefined;
     this.#awaitingVerdict = false;
     const whole = well && file.left === 0;
+    file.contents?.end({ direction: this.#direction, complete: whole });
     return {
       kind: "transfer",
       protocol: "scp",

@@ -1,6 +1,7 @@
 import type { ByteString } from "../model/bytes.ts";
 import type { Answer, Attempt, Credential, Entry, Fact } from "../model/entries.ts";
 import { ChannelObserver } from "./channel-observer.ts";
+import { networkFactOf } from "./network-fact.ts";
 import type { Observation, Observed, Offered, Tried } from "./observation.ts";
 import { parseConnectionMessage } from "../ssh/messages/message.ts";
 import type { ChannelOpen } from "../ssh/messages/channel-open.ts";
@@ -65,6 +66,10 @@ export class SessionObserver {
         const told = tried(this.#attempt.asked, this.#attempt.credential, fact);
         this.#attempt = undefined;
         return [told];
+      }
+      case "network": {
+        const checked = networkFactOf(fact);
+        return checked === undefined ? NONE : [checked];
       }
       case "local-reply":
         return NONE;

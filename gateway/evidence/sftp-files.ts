@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { ByteFrames, type FrameSink } from "./byte-frames.ts";
+import type { Contents, OpenContents } from "./contents.ts";
 import { Reader } from "../ssh/messages/reader.ts";
 import type { FileOperation, Transferred } from "./observation.ts";
 
@@ -8,7 +9,7 @@ type Said = Transferred | FileOperation;
 /**
  * Files moved by SFTP (draft-ietf-secsh-filexfer-02, the version that OpenSSH speaks), from both directions of the channel.
  * A file's SHA-256 is known when its bytes came in order from the first on; `whole` says that it was also closed
- * (and for a download, read to its end). Contents are hashed, not kept.
+ * (and for a download, read to its end). Contents are hashed, not kept; whoever wants them is given them as they pass.
  */
 export class SftpFiles {
   readonly #fromClient: ByteFrames;
@@ -17,9 +18,14 @@ export class SftpFiles {
   readonly #asked = new Map<number, Asked>();
   /** Open files, by handle. */
   readonly #open = new Map<string, OpenFile>();
+  readonly #openContents: OpenContents | undefined;
+  readonly #mostAsked: number;
   #out: Said[] = [];
 
-  constructor() {
+  /** @param options.mostAsked requests that are remembered until their answer; some clients ask for all of a file at once. */
+  constructor(options: { readonly contents?: OpenContents; readonly mostAsked?: number } = {}) {
+    this.#openContents = options.contents;
+    this.#mostAsked = options.mostAsked ?? MOST_ASKED;
     this.#fromClient = new ByteFrames((type, length) => this.#request(type, length));
     this.#fromServer = new ByteFrames((type, length) => this.#answer(type, length));
   }
@@ -86,7 +92,7 @@ export class SftpFiles {
   #remember(id: number, what: Asked | undefined): void {
     if (what === undefined) return;
     const oldest = this.#asked.keys().next();
-    if (this.#asked.size >= MOST_ASKED && oldest.done !== true) this.#asked.delete(oldest.value);
+    if (this.#asked.size >= this.#mostAsked && oldest.done !== true) this.#asked.delete(oldest.value);
     this.#asked.set(id, what);
   }
 
@@ -131,14 +137,13 @@ export class SftpFiles {
     if (request === undefined) return;
     if (type === HANDLE) {
       if (request.kind === "open" && this.#open.size < MOST_OPEN)
-        this.#open.set(fields.text(), new OpenFile(request.path, request.flags));
+        this.#open.set(fields.text(), new OpenFile(request.path, request.flags, this.#openContents));
       return;
     }
     const status = fields.u32();
     if (request.kind === "read") {
       const file = this.#open.get(request.handle);
-      if (file !== undefined && status === STATUS_EOF && file.sequential && request.offset >= file.expected)
-        file.readToEnd = true;
+      if (file !== undefined && status === STATUS_EOF && request.offset >= file.size) file.readToEnd = true;
     } else if (request.kind === "operation") {
       this.#out.push({ ...request.operation, done: status === STATUS_OK });
     }
@@ -160,7 +165,9 @@ export class SftpFiles {
   #closed(file: OpenFile, inOrder: boolean): void {
     const upload = file.wrote || (file.forWriting && !file.wasRead);
     if (!upload && !file.wasRead && !file.readToEnd) return; // opened, looked at, closed
-    const whole = inOrder && file.sequential && !file.appending && (upload || file.readToEnd);
+    const complete = inOrder && !file.appending && (upload || file.readToEnd);
+    file.contents?.end({ direction: upload ? "upload" : "download", complete });
+    const whole = complete && file.sequential;
     this.#out.push({
       kind: "transfer",
       protocol: "sftp",
@@ -186,23 +193,35 @@ class OpenFile {
 
   readonly forWriting: boolean;
   readonly appending: boolean;
+  readonly #openContents: OpenContents | undefined;
+  #contents: Contents | undefined;
 
-  constructor(path: string, flags: number) {
+  constructor(path: string, flags: number, openContents: OpenContents | undefined) {
     this.path = path;
+    this.#openContents = openContents;
     this.forWriting = (flags & FLAG_WRITE) !== 0;
     this.appending = (flags & FLAG_APPEND) !== 0;
   }
 
+  /** Opened by the first byte, or by the end of a file that has none. */
+  get contents(): Contents | undefined {
+    return (this.#contents ??= this.#openContents?.({ protocol: "sftp", path: this.path }));
+  }
+
   takes(inHead: Buffer, offset: number, length: number): Rest {
+    const { contents } = this;
     if (offset !== this.expected) this.sequential = false;
     this.expected = offset + length;
     this.size = Math.max(this.size, this.expected);
     const first = inHead.subarray(0, length);
     if (this.sequential) this.hash.update(first);
+    contents?.write(offset, first);
     let left = length - first.length;
     return (bytes) => {
-      if (this.sequential) this.hash.update(bytes.subarray(0, left));
-      left = Math.max(0, left - bytes.length);
+      const part = bytes.subarray(0, left);
+      if (this.sequential) this.hash.update(part);
+      contents?.write(offset + length - left, part);
+      left -= part.length;
     };
   }
 }
@@ -263,9 +282,7 @@ const MKDIR = 14;
 const RMDIR = 15;
 const RENAME = 18;
 const SYMLINK = 20;
-const STATUS = 101;
-const HANDLE = 102;
-const DATA = 103;
+const [STATUS, HANDLE, DATA] = [101, 102, 103] as const;
 const EXTENDED = 200;
 
 const FLAG_WRITE = 2;

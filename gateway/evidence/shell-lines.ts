@@ -33,10 +33,13 @@ export class ShellLines {
   #awaitingEcho = false;
   /** Lines entered while no prompt was there. */
   #ahead: EditedLine[] = [];
+  readonly #blank: boolean;
   #out: ShellLine[] = [];
 
-  constructor(columns: number) {
+  /** @param options.blank tell empty lines too, which are part of a text that is typed. */
+  constructor(columns: number, options: { readonly blank?: boolean } = {}) {
     this.#screen = new EchoLine(columns);
+    this.#blank = options.blank === true;
   }
 
   resize(columns: number): void {
@@ -111,14 +114,14 @@ export class ShellLines {
     }
     if (line.how === "end-of-input") return;
     if (!this.#isAtPrompt()) {
-      if (line.text !== "") this.#ahead.push(line);
+      if (this.#tells(line.text)) this.#ahead.push(line);
       if (this.#ahead.length > MOST_AHEAD) this.#giveAhead(this.#prompt === "none" ? "command" : "typed");
       return;
     }
     if (this.#prompt === "editing") {
       if (!line.unresolved && this.#ahead.length > 0) {
         // Which of these lines this prompt takes is seen when it has taken it.
-        if (line.text !== "") this.#ahead.push(line);
+        if (this.#tells(line.text)) this.#ahead.push(line);
         return;
       }
       // A plain prompt, unlike this one, stays for the next line of a paste: nothing tells when such a shell reads again.
@@ -127,7 +130,7 @@ export class ShellLines {
     if (line.unresolved) {
       this.#giveAhead("typed");
       this.#awaitingEcho = true;
-    } else if (line.text !== "") {
+    } else if (this.#tells(line.text)) {
       this.#say("command", line.text, !line.cut && this.#prompt === "editing");
     }
   }
@@ -141,7 +144,9 @@ export class ShellLines {
 
   #matchAhead(): void {
     const shown = this.#shownLine();
-    const index = this.#ahead.findIndex((line) => !line.unresolved && shown.endsWith(line.text.trimEnd()));
+    const index = this.#ahead.findIndex(
+      (line) => !line.unresolved && this.#isShown(line.text.trimEnd(), shown),
+    );
     const found = this.#ahead[index];
     if (found === undefined) return;
     for (const line of this.#ahead.splice(0, index + 1))
@@ -166,7 +171,16 @@ export class ShellLines {
   }
 
   #say(kind: ShellLine["kind"], text: string, exact: boolean): void {
-    if (text !== "") this.#out.push({ kind, text, exact });
+    if (this.#tells(text)) this.#out.push({ kind, text, exact });
+  }
+
+  /** An empty line leaves its prompt alone. */
+  #isShown(text: string, shown: string): boolean {
+    return text === "" && this.#blank ? /[$#%>]\s*$/.test(shown) : shown.endsWith(text);
+  }
+
+  #tells(text: string): boolean {
+    return text !== "" || this.#blank;
   }
 
   #take(): ShellLine[] {

@@ -23,6 +23,8 @@ export interface Summary {
   readonly commands: number;
   readonly transfers: number;
   readonly forwards: number;
+  /** What its sandbox tried on its network while it lived. */
+  readonly network: number;
   /** Bytes of relayed payloads. */
   readonly received: number;
   readonly sent: number;
@@ -40,7 +42,16 @@ export class Summarizer {
   #loggedIn = false;
   #sandbox: SandboxLeased | undefined;
   #endReason: EndReason | undefined;
-  #counts = { attempts: 0, channels: 0, commands: 0, transfers: 0, forwards: 0, received: 0, sent: 0 };
+  #counts = {
+    attempts: 0,
+    channels: 0,
+    commands: 0,
+    transfers: 0,
+    forwards: 0,
+    network: 0,
+    received: 0,
+    sent: 0,
+  };
 
   entry(entry: Entry): void {
     this.#duration = entry.at;
@@ -88,6 +99,9 @@ export class Summarizer {
         return;
       case "forward":
         this.#counts.forwards++;
+        return;
+      case "network":
+        this.#counts.network += observation.count;
         return;
       case "session-ended":
         this.#endReason = observation.reason;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, writeFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { command } from "./command.ts";
+import type { Egress } from "./egress.ts";
 import { ingressFilter } from "./ingress-filter.ts";
 import type { FencePlan } from "./plan.ts";
 
@@ -9,7 +10,7 @@ import type { FencePlan } from "./plan.ts";
  * The bridge is made here and not by Docker, which uses one that is there: so that it never exists without its fence,
  * and so that its frames are shown to netfilter whatever the machine's `bridge-nf-call` settings say.
  */
-export async function raiseBridge(plan: FencePlan): Promise<void> {
+export async function raiseBridge(plan: FencePlan, egress: Egress): Promise<void> {
   const { bridge, gateway, subnet } = plan;
   if (!(await readBridge(bridge))) {
     // Its own address, or it would take a port's; of the vendor that most virtual servers have.
@@ -23,7 +24,7 @@ export async function raiseBridge(plan: FencePlan): Promise<void> {
     "bridge",
     ...BRIDGE_OPTIONS.flatMap(([name, value]) => [name, value]),
   ]);
-  await writeSettings(bridge);
+  await writeSettings(bridge, egress.isOpen);
   const wanted = `${gateway}/${subnet.prefix}`;
   const held = (await readBridge(bridge))?.addresses ?? [];
   for (const other of held)
@@ -35,7 +36,7 @@ export async function raiseBridge(plan: FencePlan): Promise<void> {
     "bpf",
     "direct-action",
     "bytecode",
-    ingressFilter(plan),
+    ingressFilter(plan, egress),
   ]);
   await command("ip", ["link", "set", bridge, "up"]);
 }
@@ -68,7 +69,12 @@ export function isolatePorts(bridge: string, done: Set<string> = new Set()): voi
   }
 }
 
-export async function bridgeFaults(plan: FencePlan): Promise<string[]> {
+/** @param barred names of the ports that were isolated: one that has just come is no fault. */
+export async function bridgeFaults(
+  plan: FencePlan,
+  egress: Egress,
+  barred: ReadonlySet<string>,
+): Promise<string[]> {
   const { bridge, gateway, subnet } = plan;
   const found = await readBridge(bridge);
   if (!found) return [`the bridge ${bridge} does not exist`];
@@ -79,10 +85,11 @@ export async function bridgeFaults(plan: FencePlan): Promise<string[]> {
     if (other !== `${gateway}/${subnet.prefix}`) faults.push(`${bridge} has another address, ${other}`);
   for (const [name, value] of BRIDGE_OPTIONS)
     if (found.options[name] !== Number(value)) faults.push(`${bridge}: ${name} is not ${value}`);
-  for (const [path, value] of settings(bridge))
+  for (const [path, value] of settings(bridge, egress.isOpen))
     if ((await readSetting(path)) !== value) faults.push(`${path} is not ${value}`);
-  if (!(await hasFilter(plan))) faults.push(`the classifier on ${bridge} is not what it should be`);
+  if (!(await hasFilter(plan, egress))) faults.push(`the classifier on ${bridge} is not what it should be`);
   for (const port of portsOf(bridge)) {
+    if (!barred.has(port)) continue;
     const isolated = await readSetting(`${portFolder(port)}/isolated`);
     if (isolated === "0") faults.push(`the port ${port} of ${bridge} is not isolated`);
   }
@@ -100,13 +107,13 @@ const BRIDGE_OPTIONS = [
 ] as const;
 
 /**
- * Only settings whose meaning does not depend on the machine's `all`. `forwarding` 0: what comes from the bridge is
- * not routed, whatever `ip_forward` says.
+ * Only settings whose meaning does not depend on the machine's `all`. `forwarding` 0, unless the policy opens a way out: what
+ * comes from the bridge is not routed, whatever `ip_forward` says.
  */
-function settings(bridge: string): [path: string, value: string][] {
+function settings(bridge: string, isOpen: boolean): [path: string, value: string][] {
   const four = `/proc/sys/net/ipv4/conf/${bridge}`;
   return [
-    [`${four}/forwarding`, "0"],
+    [`${four}/forwarding`, isOpen ? "1" : "0"],
     [`${four}/rp_filter`, "1"],
     // Answers only for the address of the bridge itself, so that a sandbox cannot ask out the host's others.
     [`${four}/arp_ignore`, "1"],
@@ -117,11 +124,14 @@ function settings(bridge: string): [path: string, value: string][] {
     [`${four}/send_redirects`, "0"],
     [`${four}/accept_source_route`, "0"],
     [`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1"],
+    // The reverse path of what is forwarded is looked up with the packet's mark, without which our routes are shut; on every
+    // interface, as answers come in by the machine's own. WireGuard sets the same. It stays: others may need it by then.
+    ...(isOpen ? ([["/proc/sys/net/ipv4/conf/all/src_valid_mark", "1"]] as [string, string][]) : []),
   ];
 }
 
-async function writeSettings(bridge: string): Promise<void> {
-  for (const [path, value] of settings(bridge)) {
+async function writeSettings(bridge: string, isOpen: boolean): Promise<void> {
+  for (const [path, value] of settings(bridge, isOpen)) {
     await writeFile(path, value).catch((error: unknown) => {
       // A kernel without IPv6 has nothing to switch off.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !path.includes("/ipv6/")) throw error;
@@ -159,7 +169,7 @@ async function readBridge(bridge: string): Promise<FoundBridge | undefined> {
   };
 }
 
-function portsOf(bridge: string): string[] {
+export function portsOf(bridge: string): string[] {
   try {
     return readdirSync(`/sys/class/net/${bridge}/brif`);
   } catch {
@@ -175,11 +185,11 @@ function filterAt(bridge: string, verb: string): string[] {
   return ["filter", verb, "dev", bridge, "parent", "ffff:", "protocol", "all", "prio", "1", "handle", "1"];
 }
 
-async function hasFilter(plan: FencePlan): Promise<boolean> {
+async function hasFilter(plan: FencePlan, egress: Egress): Promise<boolean> {
   const shown = await command("tc", ["filter", "show", "dev", plan.bridge, "parent", "ffff:"], {
     accept: [0, 1, 2],
   });
-  return shown.includes("direct-action") && shown.includes(`bytecode '${ingressFilter(plan)}'`);
+  return shown.includes("direct-action") && shown.includes(`bytecode '${ingressFilter(plan, egress)}'`);
 }
 
 function virtualAddress(): string {

@@ -27,8 +27,15 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: "nftables",
   ip: "iproute2",
   tc: "iproute2",
+  iptables: "iptables",
+  "iptables-save": "iptables",
+  "iptables-restore": "iptables",
+  "ip6tables-save": "iptables",
+  "ip6tables-restore": "iptables",
+  ipset: "ipset",
   conntrack: "conntrack",
   unshare: "util-linux",
+  nsenter: "util-linux",
 };
 
 /**
@@ -67,11 +74,25 @@ export function command(
   });
 }
 
+/** What the work gives; undefined where a program that it needs is not installed, or does not work on this kernel. */
+export async function ifWorking<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MitsubakoError) return undefined;
+    throw error;
+  }
+}
+
 function notRun(program: string, cause: Error): MitsubakoError {
   if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
     return new MitsubakoError("firewall-failed", `${program} could not be run (${cause.message}).`, {
       cause,
     });
+  return notInstalled(program, cause);
+}
+
+function notInstalled(program: string, cause: Error): MitsubakoError {
   return new MitsubakoError("tool-missing", `The program ${program} is not installed.`, {
     remedy: `Install it: apt-get install ${PACKAGES[program] ?? program}`,
     cause,
@@ -79,13 +100,23 @@ function notRun(program: string, cause: Error): MitsubakoError {
 }
 
 function failed(program: string, errors: string, how: string | number | null): MitsubakoError {
-  const line = errors.split("\n").find((text) => text.trim() !== "");
+  const cause = new Error(errors.trim());
+  // A shell that runs several programs.
+  const [, missing] = /^sh: (?:line )?(?:\d+: )?(\S+): (?:command )?not found$/m.exec(errors) ?? [];
+  if (how === 127 && missing !== undefined) return notInstalled(missing, cause);
+  const [first, second = ""] = errors.split("\n").filter((text) => text.trim() !== "");
+  // iptables can give its own name a line of its own.
+  const said = first?.endsWith(": ") ? first + second : first;
   return new MitsubakoError(
     "firewall-failed",
-    `${program} failed: ${line ?? `it ended with ${how ?? "nothing"}`}`,
-    {
-      remedy: "Run as root on a kernel with nf_tables; `mitsubako doctor` names what is missing.",
-      cause: new Error(errors.trim()),
-    },
+    `${program} failed: ${said ?? `it ended with ${how ?? "nothing"}`}`,
+    { remedy: MADE_BY_NFT.test(errors) ? USE_NFT : HAVE_A_KERNEL, cause },
   );
 }
+
+/** What iptables says of tables of its own in which somebody has made, by nft, what it has no words for. */
+const MADE_BY_NFT = /is incompatible, use 'nft' tool|CHAIN_ADD failed|Parsing nftables rule failed/;
+const USE_NFT =
+  "One of iptables' tables was changed with nft: `nft list ruleset` shows what does not belong there. With network.engine: nft and no way out, none of them is needed.";
+const HAVE_A_KERNEL =
+  "Run as root on a kernel with nf_tables, or with iptables and ipset; `mitsubako doctor` names what is missing.";

@@ -33,13 +33,19 @@ export async function expectedTable(text: string, family: Family, table: string)
   );
 }
 
+/** Elements of named sets and maps, and quotas, are the sandboxes' own state; those of sets within a rule are part of the rule. */
 function normalised(json: string): string {
   const { nftables } = JSON.parse(json) as { nftables: Record<string, unknown>[] };
-  return JSON.stringify(
-    nftables.filter((entry) => !("metainfo" in entry)),
-    (key, value: unknown) => {
-      if (key === "handle" || key === "elem") return undefined;
-      return key === "counter" ? {} : value;
-    },
-  );
+  const rules = nftables
+    .filter((entry) => !("metainfo" in entry) && !("quota" in entry))
+    .map((entry) => {
+      const [kind = ""] = Object.keys(entry);
+      return kind === "set" || kind === "map"
+        ? { [kind]: { ...(entry[kind] as object), elem: undefined } }
+        : entry;
+    });
+  return JSON.stringify(rules, (key, value: unknown) => {
+    if (key === "handle") return undefined;
+    return key === "counter" ? {} : value;
+  });
 }

@@ -1,20 +1,22 @@
 import { command } from "./command.ts";
+import { anyMarkOf, MARK_MASK } from "./marks.ts";
 import type { FencePlan } from "./plan.ts";
 
 /**
  * Policy routing knows nothing of netfilter: with every table flushed it still forwards nothing from the sandboxes and
- * nothing to them. The host's own connections to them come first.
+ * nothing to them. The host's own connections to them come first. With a way out open, what netfilter has marked is routed
+ * as the machine routes; without a mark, nothing is.
  */
-export async function raiseRouting(plan: FencePlan): Promise<void> {
-  const { missing, foreign } = await compareRules(plan);
+export async function raiseRouting(plan: FencePlan, isOpen: boolean): Promise<void> {
+  const { missing, foreign } = await compareRules(plan, isOpen);
   for (const { family, rule } of missing) await command("ip", [family, "rule", "add", ...rule]);
   // An earlier gateway in this slot may have had another subnet.
   for (const { family, rule } of foreign)
     await command("ip", [family, "rule", "del", "pref", String(rule.priority), ...selectorOf(rule)]);
 }
 
-export async function routingFaults(plan: FencePlan): Promise<string[]> {
-  const { missing, foreign } = await compareRules(plan);
+export async function routingFaults(plan: FencePlan, isOpen: boolean): Promise<string[]> {
+  const { missing, foreign } = await compareRules(plan, isOpen);
   return [
     ...missing.map(({ family, rule }) => `no routing rule: ip ${family} rule add ${rule.join(" ")}`),
     ...foreign.map(
@@ -48,31 +50,38 @@ interface Wanted {
   readonly shown: Partial<ShownRule>;
 }
 
-function wantedRules({ preferences, bridge, subnet }: FencePlan): Wanted[] {
-  const [own, from, to] = preferences;
+function wantedRules(plan: FencePlan, isOpen: boolean): Wanted[] {
+  const { bridge, subnet, outpost } = plan;
+  const [own, fromMarked, from, outpostMarked, fromOutpost, toMarked, to] = plan.preferences;
   const [dst = "", dstlen = ""] = subnet.cidr.split("/");
   const destination = { dst, dstlen: Number(dstlen) };
+  const mark = { fwmark: anyMarkOf(plan.slot), fwmask: MARK_MASK };
+  const marked = ["fwmark", `${mark.fwmark}/${mark.fwmask}`];
+  const four = (priority: number | undefined, rule: string[], shown: Partial<ShownRule>): Wanted => ({
+    family: "-4",
+    rule: ["pref", String(priority), ...rule],
+    shown: { ...shown, priority: priority ?? 0 },
+  });
+  const closed = (priority: number | undefined, iif: string): Wanted[] => {
+    const rule = four(priority, ["iif", iif, "unreachable"], { iif, action: "unreachable" });
+    return [rule, { ...rule, family: "-6" }];
+  };
+  const opened = (priority: number | undefined, rule: string[], shown: Partial<ShownRule>): Wanted[] =>
+    isOpen
+      ? [four(priority, [...rule, ...marked, "lookup", "main"], { ...shown, ...mark, table: "main" })]
+      : [];
   return [
-    {
-      family: "-4",
-      rule: ["pref", String(own), "iif", "lo", "to", subnet.cidr, "lookup", "main"],
-      shown: { priority: own, iif: "lo", table: "main", ...destination },
-    },
-    {
-      family: "-4",
-      rule: ["pref", String(from), "iif", bridge, "unreachable"],
-      shown: { priority: from, iif: bridge, action: "unreachable" },
-    },
-    {
-      family: "-4",
-      rule: ["pref", String(to), "to", subnet.cidr, "unreachable"],
-      shown: { priority: to, action: "unreachable", ...destination },
-    },
-    {
-      family: "-6",
-      rule: ["pref", String(from), "iif", bridge, "unreachable"],
-      shown: { priority: from, iif: bridge, action: "unreachable" },
-    },
+    four(own, ["iif", "lo", "to", subnet.cidr, "lookup", "main"], {
+      iif: "lo",
+      table: "main",
+      ...destination,
+    }),
+    ...opened(fromMarked, ["iif", bridge], { iif: bridge }),
+    ...closed(from, bridge),
+    ...opened(outpostMarked, ["iif", outpost.link], { iif: outpost.link }),
+    ...closed(fromOutpost, outpost.link),
+    ...opened(toMarked, ["to", subnet.cidr], destination),
+    four(to, ["to", subnet.cidr, "unreachable"], { action: "unreachable", ...destination }),
   ];
 }
 
@@ -82,9 +91,9 @@ interface Comparison {
   readonly foreign: readonly { readonly family: Family; readonly rule: ShownRule }[];
 }
 
-async function compareRules(plan: FencePlan): Promise<Comparison> {
+async function compareRules(plan: FencePlan, isOpen: boolean): Promise<Comparison> {
   const present = { "-4": await readRules("-4"), "-6": await readRules("-6") };
-  const wanted = wantedRules(plan);
+  const wanted = wantedRules(plan, isOpen);
   const same = (shown: Partial<ShownRule>, rule: ShownRule) =>
     COMPARED.every((key) => shown[key] === rule[key]);
   return {
@@ -99,20 +108,23 @@ async function compareRules(plan: FencePlan): Promise<Comparison> {
 }
 
 /** Enough to remove this rule and not its neighbour of the same preference. */
-function selectorOf({ iif, dst, dstlen }: ShownRule): string[] {
+function selectorOf({ iif, dst, dstlen, fwmark, fwmask }: ShownRule): string[] {
   return [
+    ...(fwmark === undefined ? [] : ["fwmark", fwmask === undefined ? fwmark : `${fwmark}/${fwmask}`]),
     ...(iif === undefined ? [] : ["iif", iif]),
     ...(dst === undefined ? [] : ["to", dstlen === undefined ? dst : `${dst}/${dstlen}`]),
   ];
 }
 
-const COMPARED = ["priority", "iif", "dst", "dstlen", "table", "action"] as const;
+const COMPARED = ["priority", "iif", "dst", "dstlen", "fwmark", "fwmask", "table", "action"] as const;
 
 interface ShownRule {
   readonly priority: number;
   readonly iif?: string;
   readonly dst?: string;
   readonly dstlen?: number;
+  readonly fwmark?: string;
+  readonly fwmask?: string;
   readonly table?: string;
   readonly action?: string;
 }

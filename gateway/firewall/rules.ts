@@ -1,126 +1,185 @@
+import { OUTPOST_PORTS, SINKHOLED_PORTS } from "../model/outpost-messages.ts";
+import type { Egress } from "./egress.ts";
+import { fenced, judgeChains } from "./judge-rules.ts";
+import { anyMarkOf, MARK_MASK, markOf, type Way } from "./marks.ts";
 import type { FencePlan } from "./plan.ts";
+import {
+  always,
+  asksForName,
+  comesBy,
+  from,
+  fromPort,
+  goesBy,
+  goesElsewhereThan,
+  isNotIpv4,
+  isOverCap,
+  isReset,
+  isUser,
+  isWithin,
+  marked,
+  notFrom,
+  opens,
+  opensNot,
+  sandboxIn,
+  sandboxNotIn,
+  speaks,
+  speaksNoneOf,
+  state,
+  to,
+  toAnyOf,
+  toPort,
+  when,
+  type Chains,
+} from "./rule-model.ts";
 
 /**
- * How long a path's entry waits for its SYN, in seconds. The connect follows within milliseconds; after it, conntrack
- * keeps the translation.
+ * Where the kernel asks the rules, in the words of netfilter's hooks: after conntrack and before every address translation, and before
+ * Docker's filters. The first to decide on a translation wins: ours come before Docker's.
  */
-export const PATH_LIFE = 20;
+export const HOOKS = ["prerouting", "input", "forward", "output", "to_outpost_nat", "postrouting"] as const;
+export type Hook = (typeof HOOKS)[number];
 
 /**
- * The slot's whole rule set as one nftables transaction that replaces whatever the slot had before.
- *
- * Every `drop` is final whatever other tables say, so no priority of Docker's, ufw's or firewalld's chains can open
- * what is shut here. The first chain alone already holds all of it; the ones behind it are there for the day when a
- * hook is bypassed or a rule is edited by hand.
+ * All rules of a slot, whatever engine applies them. Every `drop` is final whatever other tables say, so no priority of Docker's,
+ * ufw's or firewalld's chains can open what is shut here. What a sandbox may do is decided in prerouting, which marks what it lets
+ * through; without a mark nothing is routed. The chains behind it ask again, for the day when a hook is bypassed or a rule is edited
+ * by hand.
  */
-export function rulesText(plan: FencePlan): string {
-  return `table inet ${plan.table}
-delete table inet ${plan.table}
-table bridge ${plan.table}
-delete table bridge ${plan.table}
-${inetTable(plan)}
-${bridgeTable(plan)}
-`;
+export function rulesOf(plan: FencePlan, egress: Egress): Chains {
+  return { ...hookChains(plan, egress), ...judgeChains(plan, egress) };
 }
 
-function inetTable({ bridge, table, subnet, gateway, sshPort, fronts, archivist }: FencePlan): string {
-  const newConnection = "tcp flags & (syn | ack) == syn";
-  const notNew = "tcp flags & (syn | ack) != syn";
-  return `table inet ${table} {
-	# Local port of a path to a sandbox -> the attacker that is shown in its place.
-	map source_of {
-		type inet_service : ipv4_addr . inet_service
-		size 65535
-		flags timeout
-		timeout ${PATH_LIFE}s
-	}
-
-	# After conntrack (-200), before every address translation (-100).
-	chain prerouting {
-		type filter hook prerouting priority -150; policy accept;
-		iifname "${bridge}" goto from_sandbox
-		iifname "lo" accept
-		ip saddr ${subnet.cidr} counter drop comment "outsider that claims to be a sandbox"
-		ip daddr ${subnet.cidr} counter drop comment "outsider that wants to reach a sandbox"
-	}
-
-	# Sandboxes may answer what the host asked their sshd, nothing else, to nobody else.
-	chain from_sandbox {
-		meta nfproto != ipv4 counter drop comment "no IPv6"
-		ip saddr != ${subnet.cidr} counter drop comment "spoofed source"
-		ip saddr ${gateway} counter drop comment "claims to be the host"
-		tcp sport ${sshPort} ${notNew} ct state established ct direction reply accept
-		counter drop comment "everything else from a sandbox"
-	}
-
-	chain input {
-		type filter hook input priority -10; policy accept;
-		iifname "${bridge}" goto to_host
-	}
-
-	chain to_host {
-		ip daddr ${gateway} tcp sport ${sshPort} ct state established accept
-		counter drop comment "the host and its services"
-	}
-
-	# Between sandboxes too, where bridged frames are shown to this hook.
-	chain forward {
-		type filter hook forward priority -10; policy accept;
-		iifname "${bridge}" counter drop comment "forwarded out"
-		oifname "${bridge}" counter drop comment "forwarded in"
-	}
-
-	chain output {
-		type filter hook output priority -10; policy accept;
-		meta skuid ${fronts[0]}-${fronts[1]} goto from_front
-		meta skuid ${archivist} goto from_archivist
-		oifname "${bridge}" goto to_sandbox
-	}
-
-	# A captured front can answer those who connected to it and knock at the sandboxes' sshd: no scan, no loopback.
-	chain from_front {
-		meta l4proto != tcp counter reject with icmpx admin-prohibited comment "a front, not TCP"
-		${notNew} accept
-		oifname "${bridge}" ip daddr ${subnet.cidr} tcp dport ${sshPort} ${newConnection} accept
-		counter reject with tcp reset comment "a front, elsewhere"
-	}
-
-	chain from_archivist {
-		meta l4proto tcp counter reject with tcp reset comment "the archivist"
-		counter reject with icmpx admin-prohibited comment "the archivist"
-	}
-
-	chain to_sandbox {
-		ip daddr ${subnet.cidr} tcp dport ${sshPort} ${notNew} accept
-		ip daddr ${subnet.cidr} tcp dport ${sshPort} meta skuid 0 accept
-		counter drop comment "the host, but not root's SSH"
-	}
-
-	# Before Docker's and others' source translation (100): the first one to decide wins.
-	chain postrouting {
-		type nat hook postrouting priority 90; policy accept;
-		oifname "${bridge}" ip saddr ${gateway} tcp dport ${sshPort} snat ip to tcp sport map @source_of
-	}
-}`;
-}
-
-/**
- * Frames from one port of the bridge to another. Which bridge a frame is on cannot be asked on every kernel, but
- * whose addresses it carries can.
- */
-function bridgeTable({ table, subnet, gateway }: FencePlan): string {
-  return `table bridge ${table} {
-	chain prerouting {
-		type filter hook prerouting priority -310; policy accept;
-		arp saddr ip ${gateway} counter drop comment "ARP that claims to be the host"
-	}
-
-	chain forward {
-		type filter hook forward priority -210; policy accept;
-		ip saddr ${subnet.cidr} counter drop comment "sandbox to sandbox"
-		ip daddr ${subnet.cidr} counter drop comment "sandbox to sandbox"
-		arp saddr ip ${subnet.cidr} counter drop comment "ARP between sandboxes"
-		arp daddr ip ${subnet.cidr} counter drop comment "ARP between sandboxes"
-	}
-}`;
+function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string]> & Chains {
+  const { slot, bridge, subnet, gateway, sshPort, fronts, archivist, outpost } = plan;
+  const ours = marked(anyMarkOf(slot), MARK_MASK);
+  const way = (name: Way) => marked(markOf(slot, name));
+  const letsFollow = when(state("established", "related"), ours).letFollow();
+  const ifOpen = <T>(...rules: T[]) => (egress.isOpen ? rules : []);
+  const ifNames = <T>(...rules: T[]) => (egress.names === "none" ? [] : rules);
+  const ifAsked = <T>(...rules: T[]) => (egress.resolvers.length === 0 ? [] : rules);
+  /** A reset that the rules make: the kernel's own, it belongs to no user. */
+  const ourReset = ifOpen(when(ours, isReset).accept());
+  const isToSsh = [to(subnet.cidr), toPort("tcp", sshPort)];
+  const isSinkholed = [comesBy(bridge), way("sinkhole")];
+  return {
+    prerouting: [
+      when(comesBy(bridge)).goto("from_sandbox"),
+      when(comesBy(outpost.link)).goto("from_outpost"),
+      when(comesBy("lo")).accept(),
+      // Answers to what was let out; their destination is translated back after this.
+      ...ifOpen(letsFollow),
+      when(from(subnet.cidr)).drop("outsider that claims to be a sandbox"),
+      when(to(subnet.cidr)).drop("outsider that wants to reach a sandbox"),
+    ],
+    from_outpost: [
+      when(notFrom(outpost.address)).drop("the outpost, spoofed"),
+      when(isNotIpv4).drop(),
+      ...ifOpen(letsFollow),
+      ...ifAsked(
+        when(
+          toAnyOf(egress.resolvers),
+          asksForName,
+          state("new"),
+          isWithin({ count: 200, per: "second" }, 400),
+        ).letThrough(markOf(slot, "upstream")),
+      ),
+      always.drop("everything else from the outpost"),
+    ],
+    input: [
+      when(comesBy(bridge)).goto("to_host"),
+      when(comesBy(outpost.link)).drop("the outpost to the host"),
+    ],
+    to_host: [
+      when(to(gateway), fromPort(sshPort), state("established")).accept(),
+      always.drop("the host and its services"),
+    ],
+    // Between sandboxes too, where bridged frames are shown to this hook.
+    forward: [
+      when(comesBy(bridge), goesBy(bridge)).drop("sandbox to sandbox"),
+      when(comesBy(bridge)).goto("forward_out"),
+      when(goesBy(bridge)).goto("forward_in"),
+      when(comesBy(outpost.link)).goto("outpost_out"),
+      when(goesBy(outpost.link)).goto("outpost_in"),
+    ],
+    forward_out: [
+      when(sandboxNotIn("live", "source")).drop("forwarded out, not ready"),
+      ...ifOpen(
+        when(way("sinkhole"), goesBy(outpost.link)).goto("charge_up"),
+        when(way("name"), goesBy(outpost.link)).goto("charge_up"),
+        when(goesBy(outpost.link)).drop(),
+        when(fenced(egress)).drop(),
+        when(way("out")).goto("charge_up"),
+      ),
+      always.drop("forwarded out"),
+    ],
+    forward_in: [
+      when(sandboxNotIn("live", "destination")).drop("forwarded in, not ready"),
+      ...ifOpen(when(state("established", "related"), ours).goto("charge_down")),
+      always.drop("forwarded in"),
+    ],
+    // A packet is counted once: twice would halve the cap. A sandbox whose bytes are not counted is not in `live`.
+    charge_up: [
+      when(sandboxIn("spent", "source")).goto("over"),
+      when(isOverCap("up")).goto("spend_up"),
+      always.accept(),
+    ],
+    charge_down: [
+      when(sandboxIn("spent", "destination")).goto("over"),
+      when(isOverCap("down")).goto("spend_down"),
+      always.accept(),
+    ],
+    spend_up: [always.spend("source"), always.tell("cap", "source"), always.goto("over")],
+    spend_down: [always.spend("destination"), always.tell("cap", "destination"), always.goto("over")],
+    over: [when(speaks("tcp")).refuse("reset"), always.drop()],
+    outpost_out: [
+      ...ifAsked(when(way("upstream"), toAnyOf(egress.resolvers)).accept()),
+      always.drop("the outpost, elsewhere"),
+    ],
+    outpost_in: [
+      ...ifAsked(when(way("upstream"), state("established", "related")).accept()),
+      always.drop("to the outpost"),
+    ],
+    output: [
+      when(isUser(fronts[0], fronts[1])).goto("from_front"),
+      when(isUser(fronts[1] + 1, archivist)).goto("from_archivist"),
+      when(goesBy(bridge)).goto("to_sandbox"),
+      when(goesBy(outpost.link)).goto("host_to_outpost"),
+    ],
+    // A captured front can answer those who connected to it and knock at the sandboxes' sshd: no scan, no loopback.
+    from_front: [
+      when(speaksNoneOf("tcp")).refuse("prohibited", "a front, not TCP"),
+      when(opensNot).accept(),
+      when(goesBy(bridge), ...isToSsh, opens).accept(),
+      always.refuse("reset", "a front, elsewhere"),
+    ],
+    from_archivist: [
+      when(speaks("tcp")).refuse("reset", "the archivist, or who reads the log"),
+      always.refuse("prohibited", "the archivist, or who reads the log"),
+    ],
+    to_sandbox: [
+      when(...isToSsh, opensNot).accept(),
+      when(...isToSsh, isUser(0)).accept(),
+      ...ourReset,
+      always.drop("the host, but not root's SSH"),
+    ],
+    host_to_outpost: [...ourReset, always.drop("the host to the outpost")],
+    to_outpost_nat: [
+      ...ifNames(when(comesBy(bridge), way("name")).leadTo(outpost.address)),
+      ...ifOpen(
+        ...Object.entries(SINKHOLED_PORTS).map(([port, listener]) =>
+          when(...isSinkholed, toPort("tcp", Number(port))).leadTo(outpost.address, listener),
+        ),
+        when(...isSinkholed, speaks("tcp")).leadTo(outpost.address, OUTPOST_PORTS.tcp),
+        when(...isSinkholed, speaks("udp")).leadTo(outpost.address, OUTPOST_PORTS.udp),
+        when(...isSinkholed).leadTo(outpost.address),
+      ),
+    ],
+    postrouting: [
+      when(goesBy(bridge), from(gateway), toPort("tcp", sshPort)).showAttacker(),
+      ...ifOpen(
+        when(goesElsewhereThan(bridge, outpost.link), way("out")).masquerade(),
+        when(goesElsewhereThan(bridge, outpost.link), way("upstream")).masquerade(),
+      ),
+    ],
+  };
 }

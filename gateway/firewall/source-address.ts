@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { Endpoint } from "../model/endpoint.ts";
 import { unmapped } from "../model/endpoint.ts";
-import { NftSession } from "./nft-session.ts";
+import type { ShownPaths } from "./netfilter.ts";
 import { PathPorts } from "./path-ports.ts";
 import type { FencePlan } from "./plan.ts";
-import { PATH_LIFE } from "./rules.ts";
+import { PATH_LIFE } from "./rule-figures.ts";
 import { canBeShown, hostAddresses } from "./shown-address.ts";
 
 /** Where to connect from so that the sandbox sees the attacker. Held until the connection is over. */
@@ -29,8 +29,7 @@ export interface SourceAddresses extends AsyncDisposable {
 
 /**
  * Ports that no other program is given by chance: below Linux's default range (32768 to 60999). If an operator's range
- * covers them nothing breaks, as a connection is told apart by all of its four numbers and nobody else connects from
- * the bridge's address.
+ * covers them, a connection on which nobody is shown can be given one within PATH_LIFE of its use, and shows whom that one showed.
  */
 const FIRST_PORT = 10_000;
 const PORTS = 20_000;
@@ -42,16 +41,16 @@ const MOST_REMEMBERED = 65_536;
 /** How long what the host's addresses and listening ports were is believed. */
 const HOST_LOOK = 30_000;
 
-export async function openSourceAddresses(plan: FencePlan): Promise<SourceAddresses> {
-  const session = new NftSession(`inet ${plan.table} source_of`);
+/** Takes `paths` over, and ends it with itself. */
+export async function openSourceAddresses(plan: FencePlan, paths: ShownPaths): Promise<SourceAddresses> {
   const ports = new PathPorts(FIRST_PORT, PORTS, Math.max(PORT_REST, PATH_LIFE * 1000));
   let taken = await listeningPorts();
   const shownPorts = new ShownPorts();
-  let own = { addresses: hostAddresses(), readAt: Date.now() };
+  let own = { addresses: hostAddresses(), readAt: performance.now() };
 
   const ownAddresses = () => {
-    if (Date.now() - own.readAt > HOST_LOOK) {
-      own = { addresses: hostAddresses(), readAt: Date.now() };
+    if (performance.now() - own.readAt > HOST_LOOK) {
+      own = { addresses: hostAddresses(), readAt: performance.now() };
       void listeningPorts().then((ports) => (taken = ports));
     }
     return own.addresses;
@@ -64,7 +63,7 @@ export async function openSourceAddresses(plan: FencePlan): Promise<SourceAddres
       if (localPort === undefined) return unshown(plan.gateway);
       const shown = { address, port: shownPorts.choose(address, attacker.port, localPort) };
       try {
-        await session.add(`${localPort} : ${shown.address} . ${shown.port}`);
+        await paths.add({ localPort, ...shown });
       } catch (error) {
         ports.giveBack(localPort);
         shownPorts.release(shown);
@@ -85,7 +84,7 @@ export async function openSourceAddresses(plan: FencePlan): Promise<SourceAddres
         },
       };
     },
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => paths[Symbol.asyncDispose](),
   };
 }
 
@@ -111,7 +110,7 @@ class ShownPorts {
   choose(address: string, port: number, instead: number): number {
     for (const candidate of [port, instead]) {
       const key = `${address} ${candidate}`;
-      if (candidate > 0 && (this.#until.get(key) ?? 0) <= Date.now()) {
+      if (candidate > 0 && (this.#until.get(key) ?? 0) <= performance.now()) {
         this.#remember(key, Infinity);
         return candidate;
       }
@@ -120,7 +119,7 @@ class ShownPorts {
   }
 
   release({ address, port }: Endpoint): void {
-    this.#remember(`${address} ${port}`, Date.now() + SHOWN_REST);
+    this.#remember(`${address} ${port}`, performance.now() + SHOWN_REST);
   }
 
   #remember(key: string, until: number): void {

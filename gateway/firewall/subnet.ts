@@ -20,13 +20,26 @@ export function parseSubnet(cidr: string): Subnet {
   if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || prefix < 8 || prefix > 30)
     throw new RangeError(`${cidr} is not an IPv4 network of 8 to 30 bits`);
   const mask = maskOf(prefix);
-  const network = toNumber(address);
+  const network = addressNumber(address);
   if ((network & ~mask) !== 0) throw new RangeError(`${cidr} has host bits set`);
   return { cidr, network, mask, prefix, first: toAddress(network + 1) };
 }
 
 export function contains(subnet: Subnet, address: string): boolean {
-  return isIPv4(address) && (toNumber(address) & subnet.mask) >>> 0 === subnet.network;
+  return isIPv4(address) && (addressNumber(address) & subnet.mask) >>> 0 === subnet.network;
+}
+
+/** The subnet's n-th address; negative ones count from behind, -1 is the broadcast address. */
+export function hostAt({ network, mask }: Subnet, index: number): string {
+  const size = 2 ** 32 - mask;
+  return toAddress(network + (index < 0 ? size + index : index));
+}
+
+/** A range such as `10.0.0.0/8`, or a single address, as numbers. */
+export function numbersOf(range: string): { readonly network: number; readonly mask: number } {
+  const [address = "", bits = "32"] = range.split("/");
+  const mask = maskOf(Number(bits));
+  return { network: (addressNumber(address) & mask) >>> 0, mask };
 }
 
 /** Whether two ranges such as `10.0.0.0/8` and `10.1.2.3` (a single host) share an address. */
@@ -34,7 +47,7 @@ export function overlaps(one: string, other: string): boolean {
   const [a = "", aBits = "32"] = one.split("/");
   const [b = "", bBits = "32"] = other.split("/");
   const mask = maskOf(Math.min(Number(aBits), Number(bBits)));
-  return ((toNumber(a) ^ toNumber(b)) & mask) === 0;
+  return ((addressNumber(a) ^ addressNumber(b)) & mask) === 0;
 }
 
 /**
@@ -81,7 +94,7 @@ function maskOf(prefix: number): number {
   return prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0;
 }
 
-function toNumber(address: string): number {
+export function addressNumber(address: string): number {
   return address.split(".").reduce((sum, part) => ((sum << 8) | Number(part)) >>> 0, 0);
 }
 

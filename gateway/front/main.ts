@@ -6,11 +6,11 @@ import type { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
-import type { Ending } from "./ending.ts";
+import type { LiveSession } from "./live-session.ts";
 import { runSession, type Front } from "./session.ts";
 import { WardenLink } from "./warden-link.ts";
 
-const live = new Map<SessionId, Ending>();
+const live = new Map<SessionId, LiveSession>();
 const listeners: Server[] = [];
 let front: Front | undefined;
 let draining = false;
@@ -25,6 +25,9 @@ const warden = new WardenLink((notice, server) => {
       break;
     case "end-session":
       live.get(notice.session)?.end(notice.reason);
+      break;
+    case "network":
+      live.get(notice.session)?.tried(notice.fact);
       break;
     case "drain":
       drain(notice.within);
@@ -82,7 +85,7 @@ function drain(within: number): void {
   draining = true;
   for (const server of listeners) server.close();
   setTimeout(() => {
-    for (const ending of live.values()) ending.end("drain");
+    for (const session of live.values()) session.end("drain");
   }, within);
   leaveWhenDrained();
 }

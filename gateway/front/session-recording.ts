@@ -9,7 +9,7 @@ import { ChannelLedger } from "../ssh/messages/channels.ts";
 import type { LoginAttempt } from "../ssh/userauth/attempt.ts";
 import type { Ending } from "./ending.ts";
 
-/** A session's recording, in the session's own words. Every method throws `recording-failed` when it could not write. */
+/** A session's recording, in the session's own words. Every method throws `recording-failed` when it could not write, and `recording-full`. */
 export class SessionRecording {
   readonly #recording: Recording;
   #leased: SandboxId | undefined;
@@ -93,6 +93,7 @@ export function openSessionRecording(
   const recording = createRecording({
     folder: LIVE_FOLDER,
     session: opened.session,
+    most: configuration.limits.recordingSize,
     onFailure: (error) => {
       ending.end("recording-failed", { detail: error.message });
     },

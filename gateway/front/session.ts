@@ -1,22 +1,18 @@
 import type { Socket } from "node:net";
-import { toByteString } from "../model/bytes.ts";
-import type { EndReason } from "../model/end-reason.ts";
-import type { SessionEnded } from "../model/entries.ts";
 import { unmapped, type Endpoint } from "../model/endpoint.ts";
-import { MitsubakoError } from "../model/errors.ts";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
-import { TransportFailed } from "../ssh/transport/failures.ts";
 import type { HostKey } from "../ssh/transport/host-key.ts";
 import { serveTransport } from "../ssh/transport/serve.ts";
-import type { TransportEnd } from "../ssh/transport/transport.ts";
 import type { NoLoginCause } from "../ssh/userauth/attempt.ts";
 import { serveUserauth } from "../ssh/userauth/serve.ts";
 import { Authenticator } from "./authenticator.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ending } from "./ending.ts";
+import { LiveSession } from "./live-session.ts";
 import { openSessionRecording, type SessionRecording } from "./session-recording.ts";
+import { reasonFor, reasonOfEnd } from "./reasons.ts";
 import { UpstreamLeg } from "./upstream-leg.ts";
 import type { WardenLink } from "./warden-link.ts";
 
@@ -25,7 +21,7 @@ export interface Front {
   readonly configuration: FrontConfiguration;
   readonly authority: HostKey;
   readonly warden: WardenLink;
-  readonly live: Map<SessionId, Ending>;
+  readonly live: Map<SessionId, LiveSession>;
 }
 
 /**
@@ -46,9 +42,9 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
 
   const { session } = admission;
   const ending = new Ending();
-  front.live.set(session, ending);
   try {
     const recording = openSessionRecording(front.configuration, { session, ...ends }, ending);
+    front.live.set(session, new LiveSession(ending, recording));
     try {
       await livesThrough(socket, { session, source: ends.source }, recording, ending, front);
     } catch (error) {
@@ -127,6 +123,7 @@ async function livesThrough(
     upstream,
     tap: recording.tap(),
     hostKeys,
+    bounds: configuration.limits,
     onLocalReply: (request) => {
       recording.fact({ kind: "local-reply", request });
     },
@@ -206,37 +203,12 @@ function endOfRelay(end: RelayEnd, ending: Ending): void {
     case "tap-failed":
       ending.end(...reasonFor(end.error));
       break;
+    case "flood":
+      ending.end("flood");
+      break;
     case "closed": // an end reason was there first
       break;
     default:
       end satisfies never;
   }
-}
-
-type Reason = [reason: EndReason, more?: Omit<SessionEnded, "kind" | "reason">];
-
-function reasonOfEnd(end: TransportEnd): Reason {
-  switch (end.kind) {
-    case "disconnect":
-      return [
-        "client-closed",
-        { disconnect: { code: end.code, description: toByteString(end.description) } },
-      ];
-    case "protocol-error":
-      return ["protocol-error", { detail: end.message }];
-    case "socket-error":
-      return ["client-closed", { detail: end.error.message }];
-    case "closed":
-    case "ended-by-us":
-      return ["client-closed"];
-    default:
-      return end satisfies never;
-  }
-}
-
-function reasonFor(error: unknown): Reason {
-  if (error instanceof TransportFailed) return reasonOfEnd(error.end);
-  if (error instanceof MitsubakoError && error.code === "recording-failed")
-    return ["recording-failed", { detail: error.message }];
-  return ["internal-error", { detail: error instanceof Error ? error.message : String(error) }];
 }

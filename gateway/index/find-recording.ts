@@ -1,6 +1,8 @@
-import { readdirSync, type Dirent } from "node:fs";
+import { existsSync, readdirSync, type Dirent } from "node:fs";
 import { join } from "node:path";
 import { isSessionId, type SessionId } from "../model/ids.ts";
+import { RECORDING_FILE, TAKEN_FOLDER } from "../model/recording-file.ts";
+import { isMissing } from "../model/missing.ts";
 
 /** A recording in a data folder. */
 export interface FoundRecording {
@@ -19,12 +21,25 @@ export function* recordings(dataFolder: string): Generator<FoundRecording, void,
       if (isSessionId(session))
         yield { session, path: join("recordings", day, session, RECORDING_FILE), live: false };
   }
-  for (const front of names(join(dataFolder, "live"), "folder"))
+  yield* liveRecordings(dataFolder);
+}
+
+/** Those of them that stand in `live/`. */
+export function* liveRecordings(dataFolder: string): Generator<FoundRecording, void, undefined> {
+  for (const front of names(join(dataFolder, "live"), "folder")) {
+    // Others keep what grows there, too, and need not let us look.
+    if (!/^\d+$/.test(front)) continue;
     for (const file of names(join(dataFolder, "live", front), "file")) {
       const session = file.slice(0, -4);
       if (file.endsWith(".mbr") && isSessionId(session))
         yield { session, path: join("live", front, file), live: true };
     }
+  }
+  // Its gateway died in the middle of taking it over. A folder that others may not enter is about to be one of the first kind.
+  for (const session of names(join(dataFolder, TAKEN_FOLDER), "folder")) {
+    const path = join(TAKEN_FOLDER, session, RECORDING_FILE);
+    if (isSessionId(session) && existsSync(join(dataFolder, path))) yield { session, path, live: true };
+  }
 }
 
 /**
@@ -45,15 +60,12 @@ export function findRecording(dataFolder: string, idOrPrefix: string): FoundReco
   return found.length === 1 ? found[0] : undefined;
 }
 
-export const RECORDING_FILE = "session.mbr";
-export const CAPTURE_FILE = "capture.json";
-
 function names(folder: string, what: "folder" | "file"): string[] {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isMissing(error)) return [];
     throw error;
   }
   return entries

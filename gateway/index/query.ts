@@ -1,22 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { toByteString, type ByteString } from "../model/bytes.ts";
+import { parseCaptureId } from "./captures.ts";
+import type { SessionFilter, TextCondition } from "./filter.ts";
+import { matchesOf, type Match } from "./matches.ts";
 import { newAmong, type FileRow, type SessionRow, type SessionState } from "./rows.ts";
-import { SCHEMA_VERSION } from "./schema.ts";
-import { INDEX_FILE } from "./store.ts";
-
-export interface SessionFilter {
-  /** Microseconds since 1970. */
-  readonly since?: number | undefined;
-  /** A name, or a glob with `*` and `?`. */
-  readonly user?: string | undefined;
-  /** An address, or a glob with `*`. */
-  readonly source?: string | undefined;
-  /** Part of a command. */
-  readonly command?: string | undefined;
-  readonly limit?: number | undefined;
-}
+import { INDEX_FILE, SCHEMA_VERSION } from "./schema.ts";
+import { selectSessions } from "./selection.ts";
+import type { Ask } from "./sql.ts";
 
 export interface FileFilter {
   readonly since?: number | undefined;
@@ -29,6 +21,8 @@ export interface FileFilter {
 /** The reading side of the index, beside a writer that goes on writing. */
 export class IndexReader implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+  readonly #ask: Ask = ({ text, values }) => this.#statement(text).all(...values);
 
   /** Undefined where there is no index, or one of another version. */
   static open(dataFolder: string): IndexReader | undefined {
@@ -45,69 +39,60 @@ export class IndexReader implements Disposable {
     return undefined;
   }
 
-  private constructor(database: DatabaseSync) {
+  /** On a database of this version. */
+  constructor(database: DatabaseSync) {
     this.#database = database;
   }
 
   [Symbol.dispose](): void {
+    this.#prepared.clear();
     this.#database.close();
   }
 
   /** Most recent first. */
   sessions(filter: SessionFilter = {}): SessionRow[] {
-    const where: string[] = [];
-    const values: SQLInputValue[] = [];
-    const and = (sql: string, value: SQLInputValue | undefined) => {
-      if (value === undefined) return;
-      where.push(sql);
-      values.push(value);
-    };
-    and("started_us >= ?", filter.since);
-    and(comparison("user", filter.user), filter.user === undefined ? undefined : globOf(filter.user));
-    and(
-      comparison("source_address", filter.source),
-      filter.source === undefined ? undefined : globOf(filter.source),
-    );
-    and(
-      "EXISTS (SELECT 1 FROM commands WHERE commands.session = sessions.id AND instr(commands.text, ?) > 0)",
-      filter.command === undefined ? undefined : bytesOf(filter.command),
-    );
-    const sql = `SELECT * FROM sessions
-      ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY started_us DESC, id DESC LIMIT ?`;
-    return this.#database
-      .prepare(sql)
-      .all(...values, filter.limit ?? -1)
-      .map((row) => this.#sessionRow(row));
+    return selectSessions(this.#ask, filter).flatMap((id) => this.session(id) ?? []);
+  }
+
+  /** The texts of a session that are so; of many the first, as they came. */
+  matches(session: string, conditions: readonly TextCondition[]): Match[] {
+    return matchesOf(this.#ask, session, conditions);
+  }
+
+  /** How many recordings are still to be taken in; undefined while nobody has counted them. */
+  waiting(): number | undefined {
+    const row = this.#statement("SELECT count(*) AS n, min(session) AS first FROM waiting").get();
+    return row?.["first"] === "" ? undefined : Number(row?.["n"]);
   }
 
   session(id: string): SessionRow | undefined {
-    const row = this.#database.prepare("SELECT * FROM sessions WHERE id = ?").get(id);
+    const row = this.#statement("SELECT * FROM sessions WHERE id = ?").get(id);
     return row === undefined ? undefined : this.#sessionRow(row);
   }
 
   /**
-   * The sandbox of a session as it was first captured after it, and as it had been captured last without it: what differs
-   * came about while the session was there. Each names the session beside whose recording the capture lies.
+   * The sandbox of a session as it was captured after it (the last one that this same end caused, if there are several), and as it had
+   * been captured last without it: what differs came about while the session was there, or by what it left running. Each is a capture's id.
    */
   capturesAround(
     session: string,
   ): { readonly after: string; readonly before: string | undefined } | undefined {
-    const after = this.#database
-      .prepare(
-        `SELECT captures.session, sandbox, taken_us FROM capture_sessions
-         JOIN captures ON captures.session = capture_sessions.capture
-         WHERE capture_sessions.session = ? ORDER BY taken_us, captures.session LIMIT 1`,
-      )
-      .get(session);
+    const first = this.#statement(
+      `SELECT captures.session, sandbox FROM capture_sessions
+         JOIN captures ON captures.id = capture_sessions.capture
+         WHERE capture_sessions.session = ? ORDER BY taken_us, captures.id LIMIT 1`,
+    ).get(session);
+    if (first === undefined) return undefined;
+    const after = this.#statement(
+      "SELECT id, sandbox, taken_us FROM captures WHERE sandbox = ? AND session = ? ORDER BY taken_us DESC, id DESC LIMIT 1",
+    ).get(first["sandbox"] ?? null, first["session"] ?? null);
     if (after === undefined) return undefined;
-    const before = this.#database
-      .prepare(
-        `SELECT session FROM captures WHERE sandbox = ? AND taken_us < ? AND NOT EXISTS
-         (SELECT 1 FROM capture_sessions WHERE capture = captures.session AND capture_sessions.session = ?)
-         ORDER BY taken_us DESC, session DESC LIMIT 1`,
-      )
-      .get(after["sandbox"] ?? null, after["taken_us"] ?? null, session);
-    return { after: String(after["session"]), before: optionalText(before?.["session"]) };
+    const before = this.#statement(
+      `SELECT id FROM captures WHERE sandbox = ? AND taken_us < ? AND NOT EXISTS
+         (SELECT 1 FROM capture_sessions WHERE capture = captures.id AND capture_sessions.session = ?)
+         ORDER BY taken_us DESC, id DESC LIMIT 1`,
+    ).get(after["sandbox"] ?? null, after["taken_us"] ?? null, session);
+    return { after: String(after["id"]), before: optionalText(before?.["id"]) };
   }
 
   /**
@@ -119,9 +104,8 @@ export class IndexReader implements Disposable {
     if (session !== undefined) {
       const around = this.capturesAround(session);
       if (around === undefined) return [];
-      const known =
-        around.before === undefined ? [] : this.#filesWhere("captures.session = ?", around.before);
-      return newAmong(this.#filesWhere("captures.session = ?", around.after), known).filter(
+      const known = around.before === undefined ? [] : this.#filesWhere("captures.id = ?", around.before);
+      return newAmong(this.#filesWhere("captures.id = ?", around.after), known).filter(
         (row) => since === undefined || row.takenAt >= since,
       );
     }
@@ -134,14 +118,23 @@ export class IndexReader implements Disposable {
 
   #filesWhere(where: string, value: string): FileRow[] {
     const sql = `SELECT files.*, captures.sandbox, captures.source, captures.taken_us
-      FROM captures JOIN files ON files.capture = captures.session
+      FROM captures JOIN files ON files.capture = captures.id
       WHERE ${where} ORDER BY taken_us, files.capture, files.ordinal`;
-    return this.#database.prepare(sql).all(value).map(fileRow);
+    return this.#statement(sql).all(value).map(fileRow);
+  }
+
+  #statement(text: string): StatementSync {
+    let statement = this.#prepared.get(text);
+    if (statement === undefined) this.#prepared.set(text, (statement = this.#database.prepare(text)));
+    return statement;
   }
 
   #sessionRow(row: Row): SessionRow {
-    const changes = this.files({ session: String(row["id"]) });
-    return { ...sessionRow(row), files: changes.filter(({ type }) => type !== "directory").length };
+    const id = String(row["id"]);
+    const files = this.files({ session: id }).filter(({ type }) => type !== "directory").length;
+    const late = this.#statement("SELECT tries FROM late_network WHERE session = ?").get(id);
+    const known = sessionRow(row);
+    return { ...known, files, network: known.network + Number(late?.["tries"] ?? 0) };
   }
 }
 
@@ -195,6 +188,7 @@ function sessionRow(row: Row): SessionRow {
     commands: number("commands"),
     transfers: number("transfers"),
     forwards: number("forwards"),
+    network: number("network"),
     received: number("received"),
     sent: number("sent"),
     files: 0,
@@ -212,9 +206,10 @@ function fileRow(row: Row): FileRow {
     sha256: optionalText(row["sha256"]),
     leftOut: optionalText(row["left_out"]),
   };
-  const session = optionalText(row["capture"]) ?? "";
+  const capture = optionalText(row["capture"]) ?? "";
+  const { session } = parseCaptureId(capture);
   return {
-    id: `${session}.${Number(row["ordinal"])}`,
+    id: `${capture}.${Number(row["ordinal"])}`,
     session,
     sandbox: optionalText(row["sandbox"]) ?? "",
     source: optionalText(row["source"]) ?? "",

@@ -1,9 +1,9 @@
 import { chownSync, renameSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { readEvidence } from "../evidence/read.ts";
-import { readCapture } from "./captures.ts";
+import { join } from "node:path";
 import { recordings } from "./find-recording.ts";
-import { INDEX_FILE, IndexStore, removeIndex } from "./store.ts";
+import { INDEX_FILE } from "./schema.ts";
+import { IndexStore, removeIndex } from "./store.ts";
+import { takeIn } from "./take-in.ts";
 
 export interface Rebuilt {
   readonly sessions: number;
@@ -30,20 +30,16 @@ export async function rebuildIndex(
   let captures = 0;
   {
     using index = IndexStore.open(dataFolder, NEW);
-    for (const { session, path, live } of recordings(dataFolder)) {
-      if (live) continue;
+    for (const recording of recordings(dataFolder)) {
+      if (recording.live) continue;
       try {
-        const { state, evidence } = await readEvidence(join(dataFolder, path));
-        index.putFinished(path, state, evidence);
+        captures += await takeIn(index, dataFolder, recording);
         progress(++sessions);
-        const capture = await readCapture(dataFolder, dirname(path));
-        if (capture === undefined) continue;
-        index.putCapture(session, capture);
-        captures++;
       } catch (error) {
-        problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+        problems.push(`${recording.path}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    index.awaits([]);
   }
   removeIndex(dataFolder);
   renameSync(join(dataFolder, NEW), join(dataFolder, INDEX_FILE));

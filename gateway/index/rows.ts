@@ -35,6 +35,8 @@ export interface SessionRow {
   readonly commands: number;
   readonly transfers: number;
   readonly forwards: number;
+  /** What its sandbox tried on its network, as far as that is known by now. */
+  readonly network: number;
   readonly received: number;
   readonly sent: number;
   /** Files (no folders) that changed while it was in its sandbox; 0 before that was captured. */
@@ -43,7 +45,7 @@ export interface SessionRow {
 
 /** One change of a capture, with where it comes from. */
 export interface FileRow extends Change {
-  /** Names it for ever: the capture's session, a dot, and its place in the capture. */
+  /** Names it for ever: the capture's id, a dot, and its place in the capture. */
   readonly id: string;
   readonly session: string;
   readonly sandbox: string;
@@ -98,7 +100,7 @@ export function newAmong<T extends Change & { readonly sandbox?: string }>(
 }
 
 /** Equal for two changes that tell the same of the same path. A folder's own entry tells nothing by its time. */
-function sameness(change: Change): string {
+export function sameness(change: Change): string {
   const { kind, path, type, mode, uid, gid, size, linkTarget, sha256 } = change;
   const content = sha256 ?? (type === "file" ? `${size ?? ""} ${change.modifiedAt ?? ""}` : "");
   return [kind, path, type, mode, uid, gid, linkTarget, content].join("\0");

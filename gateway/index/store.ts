@@ -1,193 +1,166 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import type { Evidence } from "../evidence/extract.ts";
+import { triesOf, type LateFactsRead } from "../evidence/late-facts.ts";
+import type { Observation } from "../evidence/observation.ts";
 import type { Summary } from "../evidence/summary.ts";
 import type { Capture } from "../model/capture.ts";
-import { parseMicros } from "../model/timestamps.ts";
-import { rowOf, type SessionState } from "./rows.ts";
-import { prepareSchema } from "./schema.ts";
+import type { SessionId } from "../model/ids.ts";
+import { addressKey } from "./address.ts";
+import { CapturesWriter } from "./captures-writer.ts";
+import { forget } from "./forgetting.ts";
+import { rowOf, type SessionRow, type SessionState } from "./rows.ts";
+import { INDEX_FILE, prepareSchema } from "./schema.ts";
+import { Statements, type Value } from "./statements.ts";
+import { TextsWriter } from "./texts-writer.ts";
+import { lateTextsOf, stored, textsOf } from "./texts.ts";
 
-export const INDEX_FILE = "index.sqlite";
-
-/** The writing side of the index; one process has it at a time (the archivist, or a rebuild). */
+/** The writing side of the index; one process has it at a time (the archivist, or a rebuild). Each put is one transaction. */
 export class IndexStore implements Disposable {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
+  readonly #texts: TextsWriter;
+  readonly #captures: CapturesWriter;
 
   /** Opens `index.sqlite` of a data folder, or makes it. One of another version, or damaged, is made anew. */
   static open(dataFolder: string, file = INDEX_FILE): IndexStore {
     const path = join(dataFolder, file);
-    try {
-      const store = new IndexStore(path);
-      if (prepareSchema(store.#database)) return store;
-      store[Symbol.dispose]();
-    } catch (error) {
-      // SQLITE_CORRUPT and SQLITE_NOTADB: it is derived, so it can be thrown away. Anything else is not for us to delete.
-      if (!isDamage(error)) throw error;
-    }
+    const known = openDatabase(path);
+    if (known !== undefined) return new IndexStore(known);
     removeIndex(dataFolder, file);
-    const store = new IndexStore(path);
-    prepareSchema(store.#database);
-    return store;
+    const anew = openDatabase(path);
+    if (anew === undefined) throw new Error(`${path} cannot be made`);
+    return new IndexStore(anew);
   }
 
-  private constructor(path: string) {
-    this.#database = new DatabaseSync(path, { timeout: 5000 });
-    try {
-      // What a power cut takes from the last moments is found again among the recordings.
-      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-    } catch (error) {
-      this.#database.close();
-      throw error;
-    }
+  /** On a database that was prepared. */
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = new Statements(database);
+    this.#texts = new TextsWriter(database);
+    this.#captures = new CapturesWriter(this.#statements, this.#texts);
   }
 
   [Symbol.dispose](): void {
-    this.#statements.clear();
     this.#database.close();
   }
 
-  /** The sessions whose recordings were taken in whole, and those whose captures were. */
-  archived(): { sessions: Set<string>; captures: Set<string> } {
-    const ids = (sql: string) =>
-      new Set(
-        this.#database
-          .prepare(sql)
-          .all()
-          .map((row) => String(row["id"])),
-      );
+  /** What was taken in whole: sessions by their recordings, captures by their ids, sessions by what was tried after them. */
+  archived(): { sessions: Set<string>; captures: Set<string>; network: Set<string> } {
+    const ids = (sql: string) => new Set(this.#statements.all(sql).map((row) => String(row["id"])));
     return {
       sessions: ids("SELECT id FROM sessions WHERE state <> 'live'"),
-      captures: ids("SELECT session AS id FROM captures"),
+      captures: ids("SELECT id FROM captures"),
+      network: ids("SELECT session AS id FROM late_network"),
     };
   }
 
-  /** Whether a session's recording, or the capture beside it, was taken in. */
-  has(what: "session" | "capture", session: string): boolean {
-    const sql =
-      what === "session"
-        ? "SELECT 1 AS yes FROM sessions WHERE id = ? AND state <> 'live'"
-        : "SELECT 1 AS yes FROM captures WHERE session = ?";
-    return this.#statement(sql).get(session) !== undefined;
+  /** Whether a session's recording, a capture, or what was tried on the network after a session, was taken in. */
+  has(what: "session" | "capture" | "network", id: string): boolean {
+    return this.#statements.get(HAS[what], id) !== undefined;
   }
 
-  /** Rows of sessions that lived when the last writer ended. */
-  dropLive(): void {
-    this.#database.exec("DELETE FROM sessions WHERE state = 'live'");
-  }
-
-  /** A session that still lives: what is known of it so far. */
-  putLive(recording: string, summary: Summary): void {
-    this.#putSession(recording, "live", summary);
-  }
-
-  /** A finished session, with everything that is known of it. In one transaction. */
-  putFinished(recording: string, state: SessionState, evidence: Evidence): void {
-    this.#transaction(() => {
-      const session = this.#putSession(recording, state, evidence.summary);
-      if (session === undefined) return;
-      for (const table of ["attempts", "commands", "transfers"])
-        this.#run(`DELETE FROM ${table} WHERE session = ?`, [session]);
-      let ordinal = 0;
-      for (const one of evidence.observations) {
-        const cited = [session, ordinal++, one.entry, one.at];
-        if (one.kind === "tried")
-          this.#run(
-            "INSERT OR REPLACE INTO attempts (session, entry, at_ns, number, user, method, password, fingerprint, outcome, decided_by) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            [
-              session,
-              one.entry,
-              one.at,
-              one.number,
-              one.user,
-              one.method,
-              one.password,
-              one.key?.fingerprintSha256,
-              one.outcome,
-              one.by,
-            ],
-          );
-        else if (one.kind === "command")
-          this.#run(
-            "INSERT INTO commands (session, ordinal, entry, at_ns, channel, way, exact, text) VALUES (?,?,?,?,?,?,?,?)",
-            [...cited, one.channel, one.way, Number(one.exact), one.text],
-          );
-        else if (one.kind === "transfer")
-          this.#run(
-            "INSERT INTO transfers (session, ordinal, entry, at_ns, channel, protocol, direction, path, size, whole, sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [
-              ...cited,
-              one.channel,
-              one.protocol,
-              one.direction,
-              one.path,
-              one.size,
-              Number(one.whole),
-              one.sha256,
-            ],
-          );
-      }
+  /** Tells readers which sessions are to be taken in: these, and no others. */
+  awaits(sessions: Iterable<string>): void {
+    this.#statements.transaction(() => {
+      this.#statements.run("DELETE FROM waiting", []);
+      for (const session of sessions)
+        this.#statements.run("INSERT OR IGNORE INTO waiting (session) VALUES (?)", [session]);
     });
   }
 
-  /** @param session the one beside whose recording the capture lies. */
-  putCapture(session: string, capture: Capture): void {
-    this.#transaction(() => {
-      this.#run("DELETE FROM files WHERE capture = ?", [session]);
-      this.#run("DELETE FROM capture_sessions WHERE capture = ?", [session]);
-      this.#run(
-        "INSERT OR REPLACE INTO captures (session, sandbox, source, taken_us, cut) VALUES (?,?,?,?,?)",
-        [session, capture.sandbox, capture.source, parseMicros(capture.takenAt) || 0, Number(capture.cut)],
-      );
-      for (const one of new Set([session, ...capture.sessions]))
-        this.#run("INSERT INTO capture_sessions (capture, session) VALUES (?,?)", [session, one]);
-      for (const [ordinal, change] of capture.changes.entries())
-        this.#run(
-          "INSERT INTO files (capture, ordinal, kind, path, type, size, mode, uid, gid, modified_at, link_target, sha256, left_out) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-          [
-            session,
-            ordinal,
-            change.kind,
-            change.path,
-            change.type,
-            change.size,
-            change.mode,
-            change.uid,
-            change.gid,
-            change.modifiedAt,
-            change.linkTarget,
-            change.sha256,
-            change.leftOut,
-          ],
-        );
+  /** Sessions that lived when the last writer ended. */
+  dropLive(): void {
+    this.#statements.transaction(() => {
+      for (const { id } of this.#statements.all("SELECT id FROM sessions WHERE state = 'live'"))
+        this.#dropTold(String(id));
+      this.#statements.run("DELETE FROM sessions WHERE state = 'live'", []);
+    });
+  }
+
+  /** A session that still lives: what is known of it so far, and what was observed since it was put last. */
+  putLive(recording: string, summary: Summary, observations: readonly Observation[] = []): void {
+    this.#statements.transaction(() => {
+      const session = this.#putSession(recording, "live", summary);
+      if (session !== undefined && observations.length > 0) this.#putTold(session, observations);
+    });
+  }
+
+  /** A session with everything that is known of it. */
+  putFinished(recording: string, state: SessionState, evidence: Evidence): void {
+    this.#statements.transaction(() => {
+      const session = this.#putSession(recording, state, evidence.summary);
+      if (session === undefined) return;
+      this.#dropTold(session.id);
+      this.#putTold(session, evidence.observations);
+      this.#statements.run("DELETE FROM transfers WHERE session = ?", [session.id]);
+      for (const [ordinal, one] of evidence.observations.entries())
+        if (one.kind === "transfer")
+          this.#statements.run(TRANSFER, [
+            ...[session.id, ordinal, one.entry, one.at, one.channel, one.protocol, one.direction],
+            ...[one.path, one.size, Number(one.whole), one.sha256],
+          ]);
+      this.#statements.run("DELETE FROM waiting WHERE session = ?", [session.id]);
+    });
+  }
+
+  /** @param session the one beside whose recording the capture lies, as its `ordinal`th. */
+  putCapture(session: SessionId, ordinal: number, capture: Capture): void {
+    this.#statements.transaction(() => {
+      this.#captures.put(session, ordinal, capture);
+    });
+  }
+
+  /** What a session's sandbox tried when nobody was in it any more was worked through. The session has been put. */
+  putLateNetwork(session: SessionId, late: LateFactsRead): void {
+    this.#statements.transaction(() => {
+      this.#statements.run("INSERT OR REPLACE INTO late_network (session, tries) VALUES (?,?)", [
+        session,
+        triesOf(late),
+      ]);
+      const row = this.#statements.get("SELECT started_us FROM sessions WHERE id = ?", session);
+      if (row === undefined) return;
+      const started = Number(row["started_us"]);
+      this.#texts.mention(session, started, lateTextsOf(late.facts, started));
+    });
+  }
+
+  /** A session whose folder is there no more. */
+  forget(session: SessionId): void {
+    this.#statements.transaction(() => {
+      forget(this.#statements, this.#captures, session);
     });
   }
 
   /** Whether a capture taken before that time had this artifact, in any sandbox. */
   seenBefore(sha256: string, takenAt: string): boolean {
-    const row = this.#statement(
-      "SELECT 1 AS yes FROM files JOIN captures ON captures.session = files.capture WHERE files.sha256 = ? AND captures.taken_us < ? LIMIT 1",
-    ).get(sha256, parseMicros(takenAt) || 0);
-    return row !== undefined;
+    return this.#captures.seenBefore(sha256, takenAt);
   }
 
   /** Whether the sandbox held this artifact at that path when it was captured earlier, or it came in by an upload of a session before. */
-  toldBefore({ sandbox, sessions, takenAt }: Capture, path: string, sha256: string): boolean {
-    const taken = parseMicros(takenAt) || 0;
-    const captured = this.#statement(
-      "SELECT 1 AS yes FROM captures JOIN files ON files.capture = captures.session WHERE captures.sandbox = ? AND captures.taken_us < ? AND files.sha256 = ? AND files.path = ? LIMIT 1",
-    ).get(sandbox, taken, sha256, path);
-    if (captured !== undefined) return true;
-    // Sessions that were over by then: whether others are in the index by now is chance.
-    const uploaded = this.#statement(
-      `SELECT 1 AS yes FROM json_each(?) AS among JOIN transfers ON transfers.session = among.value JOIN sessions ON sessions.id = among.value
-       WHERE transfers.sha256 = ? AND transfers.direction = 'upload' AND sessions.state <> 'live' AND sessions.started_us + sessions.duration_us <= ? LIMIT 1`,
-    ).get(JSON.stringify(sessions), sha256, taken);
-    return uploaded !== undefined;
+  toldBefore(capture: Capture, path: string, sha256: string): boolean {
+    return this.#captures.toldBefore(capture, path, sha256);
   }
 
-  #putSession(recording: string, state: SessionState, summary: Summary): string | undefined {
+  #dropTold(session: string): void {
+    this.#texts.unmention(session);
+    this.#statements.run("DELETE FROM attempts WHERE session = ?", [session]);
+  }
+
+  #putTold({ id, started }: SessionRow, observations: readonly Observation[]): void {
+    this.#texts.mention(id, started, textsOf(observations, this.#texts.mentioned(id)));
+    const reference = (kind: "user" | "password", text: string | undefined) =>
+      text === undefined ? undefined : this.#texts.find(kind, stored(text));
+    for (const one of observations)
+      if (one.kind === "tried")
+        this.#statements.run(ATTEMPT, [
+          ...[id, one.entry, one.at, one.number, reference("user", one.user), one.method],
+          ...[reference("password", one.password), one.outcome, one.by],
+        ]);
+  }
+
+  #putSession(recording: string, state: SessionState, summary: Summary): SessionRow | undefined {
     const session = rowOf(recording, state, summary);
     if (session === undefined) return undefined;
     const row: Record<string, Value> = {
@@ -197,6 +170,7 @@ export class IndexStore implements Disposable {
       started_us: session.started,
       duration_us: session.duration,
       source_address: session.sourceAddress,
+      source_key: addressKey(session.sourceAddress),
       source_port: session.sourcePort,
       listener_address: session.listenerAddress,
       listener_port: session.listenerPort,
@@ -216,40 +190,44 @@ export class IndexStore implements Disposable {
       commands: session.commands,
       transfers: session.transfers,
       forwards: session.forwards,
+      network: session.network,
       received: session.received,
       sent: session.sent,
     };
     const names = Object.keys(row);
-    this.#run(
+    this.#statements.run(
       `INSERT OR REPLACE INTO sessions (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
       Object.values(row),
     );
-    return session.id;
-  }
-
-  #transaction(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  #run(sql: string, values: readonly Value[]): void {
-    this.#statement(sql).run(...values.map((value) => value ?? null));
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
-    return statement;
+    return session;
   }
 }
 
-type Value = string | number | bigint | undefined;
+const HAS = {
+  session: "SELECT 1 AS yes FROM sessions WHERE id = ? AND state <> 'live'",
+  capture: "SELECT 1 AS yes FROM captures WHERE id = ?",
+  network: "SELECT 1 AS yes FROM late_network WHERE session = ?",
+} as const;
+const TRANSFER =
+  "INSERT INTO transfers (session, ordinal, entry, at_ns, channel, protocol, direction, path, size, whole, sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+const ATTEMPT =
+  "INSERT OR REPLACE INTO attempts (session, entry, at_ns, number, user, method, password, outcome, decided_by) VALUES (?,?,?,?,?,?,?,?,?)";
+
+/** Undefined: what is there is of another version, or damaged. It is derived, so it can be thrown away. */
+function openDatabase(path: string): DatabaseSync | undefined {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    // What a power cut takes from the last moments is found again among the recordings. The archivist may write nowhere but in the data folder.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;");
+    if (prepareSchema(database)) return database;
+    database.close();
+  } catch (error) {
+    database.close();
+    // SQLITE_CORRUPT and SQLITE_NOTADB. Anything else is not for us to delete.
+    if (!isDamage(error)) throw error;
+  }
+  return undefined;
+}
 
 export function removeIndex(dataFolder: string, file = INDEX_FILE): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"])

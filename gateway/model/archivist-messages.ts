@@ -22,12 +22,24 @@ export type ToArchivist =
       readonly session: SessionId;
       /** `recordings/<date>/<session>` */ readonly path: string;
     }
-  /** `capture.json` lies whole in that folder, and its artifacts in theirs. */
+  /** It was opened, and there is no recording of it: its front died before it had begun one. */
+  | { readonly kind: "session-vanished"; readonly session: SessionId }
+  /** Its recording, and what lay beside it, is there no more. */
+  | { readonly kind: "session-removed"; readonly session: SessionId }
+  /** One more capture lies whole in that folder, and its artifacts in theirs. */
   | {
       readonly kind: "capture";
       readonly session: SessionId;
       /** `recordings/<date>/<session>` */ readonly path: string;
     }
+  /** `network.jsonl` lies whole in that folder; no capture will follow it. */
+  | {
+      readonly kind: "network";
+      readonly session: SessionId;
+      /** `recordings/<date>/<session>` */ readonly path: string;
+    }
+  /** What was sealed is in its place, or was not taken. */
+  | { readonly kind: "seal-taken"; readonly session: SessionId }
   | { readonly kind: "policy"; readonly events: EventsPolicy }
   /** Finish what is there, answer "drained", exit. */
   | { readonly kind: "drain" };
@@ -38,6 +50,12 @@ export type FromArchivist =
   | { readonly kind: "ready" }
   /** Its events are written and its rows are in the index. */
   | { readonly kind: "archived"; readonly session: SessionId }
+  /** Its sealed form lies in `sealingFile`, to be put in the place of the recording. */
+  | {
+      readonly kind: "sealed";
+      readonly session: SessionId;
+      /** `recordings/<date>/<session>` */ readonly path: string;
+    }
   | { readonly kind: "drained" }
   /** For the log. It may hold what strangers sent: the warden escapes it. */
   | { readonly kind: "problem"; readonly message: string };

@@ -2,7 +2,7 @@ import type { SandboxId, SessionId } from "./ids.ts";
 
 /**
  * What changed in a sandbox's file system since it was handed to its source, written as `capture.json` beside the
- * recording of the session whose end caused it. Like the recording it is truth, not derived.
+ * recording of the session whose end caused it (`capture-2.json` where that session caused another). Like the recording it is truth, not derived.
  */
 export interface Capture {
   readonly sandbox: SandboxId;

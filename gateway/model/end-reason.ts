@@ -10,6 +10,9 @@ export type EndReason =
   | "session-deadline"
   | "idle-deadline"
   | "sandbox-deadline" // the sandbox reached its total life
+  | "flood" // they asked for more a second than the policy allows
+  | "recording-full" // limits.recordingSize reached
+  | "disk-floor" // the machine's disk was nearly full, and their sandbox held most of it
   | "recording-failed" // what cannot be recorded is not proxied
   | "internal-error" // a defect of ours; the log has it
   | "drain"; // the gateway is stopping
@@ -25,6 +28,9 @@ export const END_REASONS = [
   "session-deadline",
   "idle-deadline",
   "sandbox-deadline",
+  "flood",
+  "recording-full",
+  "disk-floor",
   "recording-failed",
   "internal-error",
   "drain",

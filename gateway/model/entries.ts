@@ -2,6 +2,7 @@ import type { ByteString } from "./bytes.ts";
 import type { EndReason } from "./end-reason.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { SandboxId, SessionId } from "./ids.ts";
+import type { NetworkFact } from "./network-facts.ts";
 
 /**
  * What a recording holds, decoded. Everything else (evidence, events, index, play) is computed from these
@@ -42,6 +43,7 @@ export type Fact =
   | SandboxLeased
   | LoggedIn
   | LocalReply
+  | NetworkFact
   | SessionEnded;
 
 /** Always the first entry. */

@@ -22,6 +22,10 @@ export const ERROR_CODES = {
   "bad-listen-address": { exit: 2, meaning: "A --listen value is not ADDRESS:PORT of this machine." },
   "engine-dead": { exit: 2, meaning: "Docker Engine does not answer on its socket." },
   "engine-refused": { exit: 2, meaning: "Docker Engine refused what it was asked to do." },
+  "engine-unfit": {
+    exit: 2,
+    meaning: "Docker Engine cannot contain a sandbox as it has to: runtime, seccomp or user namespaces.",
+  },
   "archive-unreachable": {
     exit: 2,
     meaning: "The distribution's archive cannot be reached to build the sandbox image.",
@@ -46,6 +50,7 @@ export const ERROR_CODES = {
   "not-found": { exit: 1, meaning: "The session, file or sandbox asked for does not exist." },
   "recording-damaged": { exit: 1, meaning: "A recording's bytes are not what was written." },
   "recording-failed": { exit: 2, meaning: "A recording could not be written." },
+  "recording-full": { exit: 2, meaning: "A recording reached the size that the policy allows it." },
   "no-sandbox": { exit: 2, meaning: "No sandbox can be had now (all in use, or the engine failed)." },
   "protocol-error": { exit: 2, meaning: "The other side of an SSH connection broke the protocol." },
   internal: { exit: 2, meaning: "A defect in Mitsubako." },

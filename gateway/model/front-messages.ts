@@ -1,6 +1,7 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { EndReason } from "./end-reason.ts";
 import type { SandboxId, SessionId } from "./ids.ts";
+import type { NetworkFact } from "./network-facts.ts";
 import type { HostKeyFile, Persona } from "./persona.ts";
 
 /**
@@ -97,6 +98,8 @@ export type WardenNotice =
   /** Comes with a listening socket. */
   | { readonly kind: "listen" }
   | { readonly kind: "end-session"; readonly session: SessionId; readonly reason: EndReason }
+  /** What the session's sandbox tried; for its recording. */
+  | { readonly kind: "network"; readonly session: SessionId; readonly fact: NetworkFact }
   /** Accept no more; end what is still open after so many milliseconds; then exit. */
   | { readonly kind: "drain"; readonly within: number };
 
@@ -108,6 +111,12 @@ export interface FrontConfiguration {
   readonly maxTries: number;
   /** Milliseconds. */
   readonly deadlines: { readonly login: number; readonly session: number; readonly idle: number };
+  readonly limits: {
+    readonly channels: number;
+    readonly requestsPerSecond: number;
+    /** Bytes. */
+    readonly recordingSize: number;
+  };
 }
 
 /** The envelopes on the channel. */

@@ -182,6 +182,75 @@ export const starts = z
     examples: ["10:30:100"],
   });
 
+type Period = "second" | "minute" | "hour" | "day";
+
+/** `20/hour`: so many at once, and one more each `per / count` after that (a token bucket, as netfilter counts). */
+export const rate = z
+  .string()
+  .transform((text, context) => {
+    const match = /^\s*(\d{1,6})\s*\/\s*(second|minute|hour|day)\s*$/.exec(text);
+    const count = Number(match?.[1]);
+    const per = match?.[2] as Period | undefined;
+    if (per === undefined || count < 1) {
+      context.addIssue({ code: "custom", message: "expected COUNT/second, /minute, /hour or /day" });
+      return z.NEVER;
+    }
+    return { count, per };
+  })
+  .meta({
+    title: "rate",
+    expected: "a rate such as 20/hour: a number from 1 to 999999, and second, minute, hour or day",
+    examples: ["5/second", "60/minute", "20/hour"],
+  });
+
+const BITS = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
+
+/** `128kbit`, `1mbit`, `10mbit`: bits a second, in powers of 1000 as tc counts. */
+export const bitrate = unit({
+  title: "bitrate",
+  factors: BITS,
+  examples: ["128kbit", "1mbit", "100mbit"],
+  least: "64kbit",
+  most: "10gbit",
+  input: z.string(),
+});
+
+/** `80`, `"80,443"`, `"8000-8100"`: becomes ranges, both ends included, in the order given. */
+export const portList = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const ranges = String(value)
+      .split(",")
+      .map((part) => /^\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?$/.exec(part))
+      .map((match) => [Number(match?.[1]), Number(match?.[2] ?? match?.[1])] as const);
+    if (ranges.length > 15 || ranges.some(([from, to]) => !(from >= 1 && to >= from && to <= 65_535))) {
+      context.addIssue({ code: "custom", message: "expected ports" });
+      return z.NEVER;
+    }
+    return ranges;
+  })
+  .meta({
+    title: "ports",
+    expected: 'ports such as 80, "80,443" or "8000-8100", at most 15 of them or ranges',
+    examples: [80, "80,443", "8000-8100"],
+  });
+
+/** An IPv4 address. */
+export const ipv4 = z
+  .string()
+  .refine((text) => isIP(text) === 4)
+  .meta({ title: "IPv4 address", expected: "an IPv4 address such as 192.0.2.53", examples: ["192.0.2.53"] });
+
+/** An IPv4 range, kept as text. */
+export const cidr4 = z
+  .string()
+  .refine((text) => isCidr(text) && isIP(text.split("/")[0] ?? "") === 4)
+  .meta({
+    title: "IPv4 range",
+    expected: "an IPv4 address or CIDR range such as 192.168.7.0/24",
+    examples: ["192.168.7.0/24"],
+  });
+
 /** One line of text that goes into names and labels; nothing that a terminal or a line format would act on. */
 export function label(longest: number) {
   return z

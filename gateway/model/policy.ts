@@ -3,8 +3,10 @@
  * Values are canonical after parsing: durations in milliseconds, sizes in bytes. A key stands here only when it is enforced.
  */
 import { z } from "zod";
+import { evidence, events, retention } from "./policy-keeping.ts";
+import { network } from "./policy-network.ts";
 import { cidr, duration, durationBetween, label, listenAddress, matcher } from "./policy-units.ts";
-import { size, sizeBetween, starts, subnet } from "./policy-units.ts";
+import { sizeBetween, starts } from "./policy-units.ts";
 
 const authRule = z.strictObject({
   name: label(64)
@@ -128,7 +130,17 @@ const sandbox = z.strictObject({
     .optional()
     .describe("Weight against other sandboxes; 1024 if absent."),
   pids: z.int().min(32).max(65_536).default(256).describe("Processes and threads."),
-  disk: sizeBetween("64m", "64 TiB").optional().describe("Bytes that it may write to its file system."),
+  disk: sizeBetween("64m", "64 TiB")
+    .prefault("2 GiB")
+    .describe(
+      "Size of its disk: what it may write to its file system. Room is taken on the machine as it is used.",
+    ),
+  inodes: z
+    .int()
+    .min(1024)
+    .max(2 ** 31)
+    .optional()
+    .describe("Files and folders that it may make on its disk; one for each 16 KiB of `disk` if absent."),
   nofile: z.int().min(64).max(1_048_576).default(4096).describe("Open files of one process (`ulimit -n`)."),
   nproc: z
     .int()
@@ -136,8 +148,24 @@ const sandbox = z.strictObject({
     .max(65_536)
     .optional()
     .describe("Processes of one user (`ulimit -u`); only `pids` limits them if absent."),
-  deviceReadRate: sizeBetween("64k", "1 TiB").optional().describe("Bytes a second read from the disk."),
-  deviceWriteRate: sizeBetween("64k", "1 TiB").optional().describe("Bytes a second written to the disk."),
+  deviceReadRate: sizeBetween("64k", "1 TiB")
+    .optional()
+    .describe("Bytes a second read from the disk; unlimited if absent."),
+  deviceWriteRate: sizeBetween("64k", "1 TiB")
+    .optional()
+    .describe("Bytes a second written to the disk; unlimited if absent."),
+  deviceReadOperations: z
+    .int()
+    .min(10)
+    .max(10_000_000)
+    .optional()
+    .describe("Read operations a second on the disk; unlimited if absent."),
+  deviceWriteOperations: z
+    .int()
+    .min(10)
+    .max(10_000_000)
+    .optional()
+    .describe("Write operations a second on the disk; unlimited if absent."),
   capabilities: z
     .enum(["root", "user"])
     .default("root")
@@ -150,7 +178,15 @@ const sandbox = z.strictObject({
     .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/)
     .optional()
     .meta({ expected: "the name of a runtime such as runsc", examples: ["runsc"] })
-    .describe("OCI runtime known to the engine; its default if absent."),
+    .describe(
+      "OCI runtime known to the engine; its default if absent. With one that it does not know nothing starts.",
+    ),
+  userns: z
+    .enum(["preferred", "required"])
+    .default("preferred")
+    .describe(
+      "`required`: where root may log in (`auth.root`), nothing starts unless the engine maps the sandbox's root to an ordinary user of the machine (userns-remap).",
+    ),
 });
 
 const deadlines = z.strictObject({
@@ -177,24 +213,32 @@ const limits = z.strictObject({
     .describe(
       "sshd's MaxStartups: with this many connections not logged in yet, new ones are dropped, first by chance, then all.",
     ),
-});
-
-const network = z.strictObject({
-  egress: z.enum(["deny"]).default("deny").describe("What may leave a sandbox. `deny`: nothing."),
-  subnet: subnet.optional().describe("IPv4 range of the sandboxes' bridge; one that is free if absent."),
-});
-
-const evidence = z.strictObject({
-  largestFile: size.prefault("64m").describe("A changed file over this size is listed, not kept."),
-  mostFiles: z.int().min(0).max(1_000_000).default(2000).describe("Files kept of one capture."),
-  mostBytes: size.prefault("512m").describe("Bytes kept of one capture."),
-  mostChanges: z.int().min(1).max(10_000_000).default(50_000).describe("Changes listed of one capture."),
-});
-
-const events = z.strictObject({
-  rotateAt: sizeBetween("4k", "1 TiB").prefault("100m").describe("Size at which the event file is rotated."),
-  keep: z.int().min(1).max(100_000).default(30).describe("Rotated event files that are kept."),
-  stdout: z.boolean().default(false).describe("Also print events to standard output."),
+  channels: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(64)
+    .describe(
+      "Channels open at once on one connection, forwarded ones included; a further one fails to open. sshd itself has no more than 10 sessions among them.",
+    ),
+  requestsPerSecond: z
+    .int()
+    .min(10)
+    .max(100_000)
+    .default(200)
+    .describe(
+      "Messages of one connection after its login, data and window adjustments not counted; five seconds' worth may come at once. One that sends more is ended.",
+    ),
+  recordingSize: sizeBetween("1m", "1024 TiB")
+    .prefault("2 GiB")
+    .describe(
+      "Size of one session's recording. A session that fills it is ended: what cannot be recorded is not passed on.",
+    ),
+  diskFloor: sizeBetween("0", "1024 TiB")
+    .prefault("2 GiB")
+    .describe(
+      "Free room of the disks under the data folder and under Docker Engine's. Below it nobody new is let in and no spare is made, and sandboxes without a session go; below half of it the sandbox that holds most is ended, captured and removed, until there is room again.",
+    ),
 });
 
 export const policySchema = z.strictObject({
@@ -210,10 +254,15 @@ export const policySchema = z.strictObject({
   auth: auth.prefault({}).describe("Who is let in."),
   sandbox: sandbox.prefault({}).describe("The container that a source lands in, and what it may use."),
   deadlines: deadlines.prefault({}).describe("When a session ends at the latest."),
-  limits: limits.prefault({}).describe("How many connections are served at once."),
+  limits: limits.prefault({}).describe("What the gateway itself takes on."),
   network: network.prefault({}).describe("What a sandbox may reach."),
   evidence: evidence.prefault({}).describe("What is kept of the files that changed in a sandbox."),
   events: events.prefault({}).describe("The event file that other tools read."),
+  retention: retention
+    .prefault({})
+    .describe(
+      "When recordings, with what lies beside them, and captured files are removed. Those of sandboxes that live are not.",
+    ),
 });
 
 export type Policy = DeepReadonly<z.output<typeof policySchema>>;

@@ -4,8 +4,10 @@
  */
 export const SLOTS = 16;
 
-/** The archivist's place among a slot's unprivileged users; fronts are 0 to 62. */
+/** Places among a slot's unprivileged users: the archivist, the outpost, what reads netfilter's log for it. Fronts are 0 to 60. */
 export const ARCHIVIST_INDEX = 63;
+export const OUTPOST_INDEX = 62;
+export const LOG_INDEX = 61;
 
 const FIRST_UID = 1_900_000_000;
 const UIDS_PER_SLOT = 64;
@@ -32,4 +34,18 @@ export function bridgeOf(slot: number): string {
 /** The slot's nftables tables, one of family inet and one of family bridge. */
 export function tableOf(slot: number): string {
   return `mitsubako${slot}`;
+}
+
+/** The host's end of the cable to the slot's outpost. */
+export function outpostLinkOf(slot: number): string {
+  return `mbo${slot}`;
+}
+
+/** The device that shapes what a slot's n-th address sends. The kernel allows 15 characters. */
+export function shaperLinkOf(slot: number, number: number): string {
+  return `${shaperPrefixOf(slot)}${number}`;
+}
+
+export function shaperPrefixOf(slot: number): string {
+  return `mbi${slot}.`;
 }

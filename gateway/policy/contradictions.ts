@@ -1,4 +1,5 @@
 /** What the schema cannot say: expressions that do not compile, and values that make no sense together. */
+import { BOT_PORTS } from "../model/bot-ports.ts";
 import type { Policy } from "../model/policy.ts";
 import type { PolicyDocument } from "./document.ts";
 import { MatcherError, compileEntry } from "./matcher.ts";
@@ -39,6 +40,7 @@ export function contradictions(policy: Policy, document: PolicyDocument, file: s
       path: ["sandbox", "cpuPeriod"],
       message: "has no effect without sandbox.cpuQuota; give a quota such as 0.5, or remove it",
     }),
+    ...networkFindings(policy.network),
   ];
   return findings.map(({ path, message }) => ({
     file,
@@ -46,6 +48,28 @@ export function contradictions(policy: Policy, document: PolicyDocument, file: s
     path: showPath(path),
     message: `${showPath(path)} ${message}`,
   }));
+}
+
+function networkFindings({ ports }: Policy["network"]): Finding[] {
+  return ports.flatMap(({ protocol, ports: ranges = [], egress }, index) => {
+    const path = ["network", "ports", index, "ports"];
+    const covers = (from: number, to: number) => ranges.some(([low, high]) => low <= to && high >= from);
+    const bots = BOT_PORTS.filter(([from, to]) => covers(from, to)).map(([from]) => from);
+    return [
+      ...pointless(ranges.length > 0 && (protocol === "icmp" || protocol === "other"), {
+        path,
+        message: `means nothing for ${protocol}, which has no ports; remove it`,
+      }),
+      ...pointless(covers(53, 53), {
+        path,
+        message: "holds 53: names always go to our own resolver, or nowhere; leave 53 out",
+      }),
+      ...pointless(egress === "limited" && protocol === "tcp" && bots.length > 0, {
+        path,
+        message: `holds ${bots.join(", ")}, which bots use for scans and mail: they can be denied or sinkholed, never let out`,
+      }),
+    ];
+  });
 }
 
 function pointless(isPointless: boolean, finding: Finding): Finding[] {

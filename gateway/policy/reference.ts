@@ -1,6 +1,7 @@
 /** The pages of docs/ that are made from the schemas; `write-documents.ts` writes them, a test holds them current. */
 import { ERROR_CODES } from "../model/errors.ts";
 import { nodeAt, expectedText, policyJsonSchema } from "./schema.ts";
+import type { PolicyPath } from "./problem.ts";
 import type { SchemaNode } from "./schema.ts";
 
 const MADE = "<!-- Made by `node gateway/policy/write-documents.ts`; do not edit. -->";
@@ -22,6 +23,8 @@ export function policyReference(): string {
     "",
     "- **duration**: a number and `ms`, `s`, `m`, `h` or `d`: `90s`, `10m`, `1.5h`, `1d`. A bare number is an error.",
     "- **size**: a number and a unit, or bytes: `128m`, `5 MiB`, `10GB`, `65536`. `k m g t` and `KiB MiB GiB TiB` are powers of 1024, `kB MB GB TB` powers of 1000. Case does not matter.",
+    "- **rate**: `20/hour`: so many at once, then one more each time its share of the hour has passed; `second`, `minute`, `hour`, `day`.",
+    "- **bitrate**: `128kbit`, `1mbit`, `10gbit`: bits a second, in powers of 1000.",
     '- **range**: an address or a CIDR range: `192.0.2.7`, `192.0.2.0/24`, `"2001:db8::/32"`. IPv4 ranges also hold for IPv4 addresses that arrive on an IPv6 socket.',
     "- **matcher**: a name; a glob, in which `*` is any text, `?` any one byte and `\\` takes the meaning from the character after it; `/a regular expression/` with the flags `i`, `m` and `s`; or a list of which one has to match. Upper and lower case differ. Expressions have [RE2's syntax](https://github.com/google/re2/wiki/Syntax): no look-around and no back-references, so that no name or password can keep one busy; a rule before the rule does what look-around would have done. They match anywhere in the text unless `^` and `$` say otherwise, and see bytes: `é` is `\\xc3\\xa9`. Put matchers that hold digits only, or begin with one of `* ! & @ % > |`, in quotes.",
     "",
@@ -39,25 +42,38 @@ export function policyReference(): string {
     "",
     ...table(plain.map(([key, node]) => ({ key, node }))),
     "",
-    ...grouped.flatMap(([section, node]) => [
-      `### ${section}`,
-      "",
-      node.description ?? "",
-      "",
-      ...table(
-        Object.entries(node.properties ?? {}).map(([key, of]) => ({ key: `${section}.${key}`, node: of })),
-      ),
-      "",
-    ]),
-    "### auth.rules[…]",
-    "",
-    "What one entry of `auth.rules` holds.",
-    "",
-    ...table(
-      Object.entries(nodeAt(["auth", "rules", 0])?.properties ?? {}).map(([key, node]) => ({ key, node })),
-    ),
-    "",
+    ...grouped.flatMap(([section, node]) => sectionLines(section, node)),
+    ...entryLines("auth.rules", ["auth", "rules", 0]),
+    ...entryLines("network.ports", ["network", "ports", 0]),
   ].join("\n");
+}
+
+/** The section's own keys, then the sections within it. */
+function sectionLines(section: string, node: SchemaNode): string[] {
+  const keys = Object.entries(node.properties ?? {}).map(([key, of]) => ({
+    key: `${section}.${key}`,
+    node: of,
+  }));
+  return [
+    `### ${section}`,
+    "",
+    node.description ?? "",
+    "",
+    ...table(keys.filter(({ node: of }) => of.properties === undefined)),
+    "",
+    ...keys.flatMap(({ key, node: of }) => (of.properties === undefined ? [] : sectionLines(key, of))),
+  ];
+}
+
+function entryLines(list: string, path: PolicyPath): string[] {
+  return [
+    `### ${list}[…]`,
+    "",
+    `What one entry of \`${list}\` holds.`,
+    "",
+    ...table(Object.entries(nodeAt(path)?.properties ?? {}).map(([key, node]) => ({ key, node }))),
+    "",
+  ];
 }
 
 export function errorReference(): string {

@@ -22,6 +22,18 @@ const SIZES = [
   ["kB", 1e3],
 ] as const;
 
+const BITS = [
+  ["gbit", 1e9],
+  ["mbit", 1e6],
+  ["kbit", 1e3],
+] as const;
+
+/** Bits a second → `1mbit`, `128kbit`: the largest unit that says it exactly. */
+export function showBitrate(bits: number): string {
+  const [unit, factor] = BITS.find(([, length]) => bits % length === 0) ?? ["bit", 1];
+  return `${bits / factor}${unit}`;
+}
+
 /** Milliseconds → `90s`, `6h`, `0s`: the largest unit that says it exactly. */
 export function showDuration(milliseconds: number): string {
   if (milliseconds === 0) return "0s";
@@ -43,6 +55,14 @@ export function asWritten(value: unknown, path: PolicyPath = []): unknown {
       return typeof value === "number" ? showDuration(value) : value;
     case "size":
       return typeof value === "number" ? showSize(value) : value;
+    case "bitrate":
+      return typeof value === "number" ? showBitrate(value) : value;
+    case "rate":
+      return isRecord(value) ? `${String(value["count"])}/${String(value["per"])}` : value;
+    case "ports":
+      return (value as readonly (readonly [number, number])[])
+        .map(([from, to]) => (from === to ? String(from) : `${from}-${to}`))
+        .join(",");
     case "start:rate:full":
       return isRecord(value)
         ? ["begin", "percent", "full"].map((key) => String(value[key])).join(":")

@@ -5,11 +5,12 @@
 import { crc32 } from "node:zlib";
 import type { Origin } from "../model/entries.ts";
 import type { SessionId } from "../model/ids.ts";
+import { encodeHeader, FILE_HEADER_SIZE } from "./file-header.ts";
 
 /** Not text, not cut to seven bits, not with its line ends changed: as PNG's signature (ISO/IEC 15948, 5.2). */
 export const MAGIC = Buffer.from("\x89MBR\r\n\x1a\n", "latin1");
 export const VERSION = 1;
-export const FILE_HEADER_SIZE = 32;
+export { FILE_HEADER_SIZE };
 export const ENTRY_HEADER_SIZE = 20;
 /**
  * Most bytes of one entry's payload, so that a reader's memory is bounded whatever a file claims. An SSH payload is at
@@ -36,13 +37,7 @@ export interface EntryHead {
 }
 
 export function encodeFileHeader(session: SessionId): Buffer {
-  const header = Buffer.alloc(FILE_HEADER_SIZE);
-  MAGIC.copy(header, 0);
-  header.writeUInt16LE(VERSION, 8);
-  header.writeUInt16LE(FILE_HEADER_SIZE, 10);
-  header.write(session, 12, 12, "latin1");
-  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28);
-  return header;
+  return encodeHeader(MAGIC, VERSION, session);
 }
 
 /** What is wrong with the first 32 bytes of a file, or the session they name. */

@@ -1,16 +1,15 @@
-import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry, Fact } from "../model/entries.ts";
 import { RecordingDamaged } from "./damage.ts";
 import { ENTRY_TYPES } from "./format.ts";
 import { RecordingParser, type RawEntry } from "./parser.ts";
-import { openPlain } from "./open-plain.ts";
+import { openSource, type RecordingSource } from "./source.ts";
 
 const CHUNK = 256 * 1024;
 const FOLLOW_EVERY_MS = 100;
 
 export interface ReadOptions {
-  /** Offset in bytes at which an entry starts, as an earlier read gave it. From the start if absent. */
+  /** Offset in plain bytes at which an entry starts, as an earlier read gave it. From the start if absent. */
   readonly from?: number;
   /** At the end of a recording that still lives, wait for more. Ends with the recording or the signal. */
   readonly follow?: boolean;
@@ -19,7 +18,7 @@ export interface ReadOptions {
 }
 
 export type RecordedEntry = Entry & {
-  /** Where it starts, in bytes from the start of the file. */
+  /** Where it starts, in bytes from the start of the plain recording. */
   readonly offset: number;
 };
 
@@ -62,11 +61,11 @@ function streamOf<T>(
       return tail;
     },
     async *[Symbol.asyncIterator]() {
-      await using handle = await openPlain(path);
+      await using source = await openSource(path);
       const parser = new RecordingParser(options.from ?? 0);
       let bytes: Buffer = Buffer.alloc(0);
       for (;;) {
-        const more = options.signal?.aborted ? undefined : await readMore(handle, bytes, parser, options);
+        const more = options.signal?.aborted ? undefined : await readMore(source, bytes, parser, options);
         if (more === undefined) break;
         const start = parser.at;
         for (const entry of parser.take(more)) {
@@ -86,21 +85,21 @@ function streamOf<T>(
 
 /** What was left over with what comes after it, in a new buffer: entries given out are views of the one before. */
 async function readMore(
-  handle: FileHandle,
+  source: RecordingSource,
   rest: Buffer,
   parser: RecordingParser,
   { follow, signal }: ReadOptions,
 ): Promise<Buffer | undefined> {
   const position = parser.at + rest.length;
-  if (follow === true && !parser.sealed) {
-    while ((await handle.stat()).size <= position) {
+  if (follow === true && !parser.sealed && source.sealed === undefined) {
+    while ((await source.size()) <= position) {
       await sleep(FOLLOW_EVERY_MS, undefined, { signal }).catch(() => undefined);
       if (signal?.aborted) return undefined;
     }
   }
   const buffer = Buffer.allocUnsafeSlow(Math.max(CHUNK, parser.wanted));
   rest.copy(buffer);
-  const { bytesRead } = await handle.read(buffer, rest.length, buffer.length - rest.length, position);
+  const bytesRead = await source.read(buffer.subarray(rest.length), position);
   return bytesRead === 0 ? undefined : buffer.subarray(0, rest.length + bytesRead);
 }
 

@@ -2,6 +2,7 @@ import { constants, lstatSync, readdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isMissing } from "../model/missing.ts";
 
 const EVERY_MS = 1000;
 /**
@@ -37,7 +38,7 @@ export async function keepSynced(
             onSynced?.(path);
           } catch (error) {
             // Handed over in the meantime: whoever moves a recording syncs it.
-            if (!isGone(error)) onError(error, path);
+            if (!isMissing(error)) onError(error, path);
           }
         }
       }),
@@ -72,11 +73,7 @@ function names(folder: string, onError: (error: unknown, path: string) => void):
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (!isGone(error)) onError(error, folder);
+    if (!isMissing(error)) onError(error, folder);
     return [];
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -1,7 +1,7 @@
 import type { Origin } from "../model/entries.ts";
 import type { Recording } from "./writer.ts";
 
-/** What the relay calls for each payload before it passes it on. Both throw `recording-failed`. */
+/** What the relay calls for each payload before it passes it on. Both throw `recording-failed`, the first also `recording-full`. */
 export interface RecordingTap {
   /** Takes a copy; the payload is the caller's again when this returns. */
   packet(from: Origin, payload: Buffer): void;

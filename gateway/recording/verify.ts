@@ -2,6 +2,7 @@ import { RecordingDamaged } from "./damage.ts";
 import { ENTRY_TYPES, FILE_HEADER_SIZE, decodeFileHeader } from "./format.ts";
 import { readRawEntries } from "./reader.ts";
 import { openPlain } from "./open-plain.ts";
+import { openSource } from "./source.ts";
 
 export interface Verification {
   /** The session that the header names, if the header is sound. */
@@ -11,6 +12,8 @@ export interface Verification {
   readonly checkpoints: number;
   /** Size of the file. */
   readonly bytes: number;
+  /** Of a sealed recording: what vouches for all of the file, hexadecimal. */
+  readonly seal?: string;
   /** It has its end, and the last checkpoint covers all of it. */
   readonly complete: boolean;
   /** It has no end: where its last whole entry ends. */
@@ -22,7 +25,13 @@ export interface Verification {
 
 /** Reads all of a recording and says whether it is what was written. Rejects only when the file cannot be read. */
 export async function verify(path: string, signal?: AbortSignal): Promise<Verification> {
-  const about = await readAbout(path);
+  let about: About;
+  try {
+    about = await readAbout(path);
+  } catch (error) {
+    if (!(error instanceof RecordingDamaged)) throw error;
+    return { ...{ entries: 0, checkpoints: 0, bytes: await sizeOf(path) }, ...bad(error) };
+  }
   const stream = readRawEntries(path, signal === undefined ? {} : { signal });
   let entries = 0;
   let checkpoints = 0;
@@ -38,7 +47,7 @@ export async function verify(path: string, signal?: AbortSignal): Promise<Verifi
     }
   } catch (error) {
     if (!(error instanceof RecordingDamaged)) throw error;
-    return { ...soFar(), complete: false, firstBad: { offset: error.offset, reason: error.reason } };
+    return { ...soFar(), ...bad(error) };
   }
   signal?.throwIfAborted();
   return stream.tail?.cut === false
@@ -46,11 +55,27 @@ export async function verify(path: string, signal?: AbortSignal): Promise<Verifi
     : { ...soFar(), complete: false, cutAt: stream.tail?.at ?? 0 };
 }
 
-async function readAbout(path: string): Promise<{ bytes: number; session?: string }> {
+function bad({ offset, reason }: RecordingDamaged): Pick<Verification, "complete" | "firstBad"> {
+  return { complete: false, firstBad: { offset, reason } };
+}
+
+async function sizeOf(path: string): Promise<number> {
   await using handle = await openPlain(path);
-  const { bytesRead, buffer } = await handle.read(Buffer.alloc(FILE_HEADER_SIZE), 0, FILE_HEADER_SIZE, 0);
-  const bytes = (await handle.stat()).size;
-  if (bytesRead < FILE_HEADER_SIZE) return { bytes };
-  const header = decodeFileHeader(buffer);
-  return "wrong" in header ? { bytes } : { bytes, session: header.session };
+  return (await handle.stat()).size;
+}
+
+type About = Pick<Verification, "bytes" | "session" | "seal">;
+
+/** Throws RecordingDamaged where a sealed recording's own parts are not what was written. */
+async function readAbout(path: string): Promise<About> {
+  const bytes = await sizeOf(path);
+  await using source = await openSource(path);
+  if (source.sealed !== undefined) {
+    const { seal, index } = source.sealed;
+    return { bytes, session: index.session, seal };
+  }
+  const header = Buffer.alloc(FILE_HEADER_SIZE);
+  if ((await source.read(header, 0)) < FILE_HEADER_SIZE) return { bytes };
+  const named = decodeFileHeader(header);
+  return "wrong" in named ? { bytes } : { bytes, session: named.session };
 }

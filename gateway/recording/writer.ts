@@ -26,6 +26,8 @@ export interface RecordingOptions {
   readonly session: SessionId;
   /** `process.hrtime.bigint()` at the session's start; now if absent. */
   readonly startedAt?: bigint;
+  /** Bytes that it may grow to; without a bound if absent. Only its end may still be written after that. */
+  readonly most?: number;
   /** A failure that no call of the session's could be told of: it came from the timer. Called once at most. */
   readonly onFailure?: (error: MitsubakoError) => void;
   /** Monotonic clock in nanoseconds, for recordings whose bytes must be known beforehand. */
@@ -59,11 +61,13 @@ export function createRecording(options: RecordingOptions): Recording {
 
 /**
  * One session's recording while it lives. Entries are gathered in memory by `packet` and leave in one write by `flush`;
- * facts leave at once. After the first failure every call throws it again.
+ * facts leave at once. After the first failure every call throws it again. When it is full, entries are refused with
+ * `recording-full`, and `close` seals it as usual.
  */
 export class Recording {
   readonly path: string;
   readonly #fd: number;
+  readonly #most: number;
   readonly #now: () => bigint;
   readonly #startedAt: bigint;
   readonly #onFailure: ((error: MitsubakoError) => void) | undefined;
@@ -84,6 +88,7 @@ export class Recording {
   constructor(path: string, fd: number, options: RecordingOptions) {
     this.path = path;
     this.#fd = fd;
+    this.#most = options.most ?? Infinity;
     this.#now = options.now ?? (() => process.hrtime.bigint());
     this.#startedAt = options.startedAt ?? this.#now();
     this.#onFailure = options.onFailure;
@@ -148,6 +153,7 @@ export class Recording {
     this.#usable();
     if (payload.length > MAX_PAYLOAD)
       throw this.#fail(new Error(`an entry of ${payload.length} bytes is over the bound`));
+    if (this.bytes + ENTRY_HEADER_SIZE + payload.length > this.#most) throw full(this.path, this.#most);
     this.#put(type, from, channel, payload);
     if (this.#sinceCheckpoint >= CHECKPOINT_EVERY_BYTES) this.#checkpoint();
   }
@@ -232,6 +238,16 @@ export class Recording {
     clearTimeout(this.#timer);
     return this.#failed;
   }
+}
+
+function full(path: string, most: number): MitsubakoError {
+  return new MitsubakoError(
+    "recording-full",
+    `The recording ${path} has the ${most} bytes that it may have.`,
+    {
+      remedy: "Raise limits.recordingSize to keep longer sessions.",
+    },
+  );
 }
 
 function failure(path: string, cause: unknown): MitsubakoError {

@@ -8,23 +8,20 @@ export interface Keyboard extends Readable {
 }
 
 /**
- * The operator's terminal made ready, and given back as it was. Keys arrive one by one, and with `verbatim` output is not
+ * The operator's terminal made ready, and given back as it was. Keys arrive as they are pressed, and with `verbatim` output is not
  * touched by the line discipline: what a remote terminal printed has been through one already, a second would turn its bare
  * line feeds into new lines.
  */
 export class OwnTerminal implements Disposable {
   readonly #keyboard: Keyboard;
-  readonly #onKey: (key: string) => void;
   readonly #screen: number | undefined;
   readonly #settings: string | undefined;
-  readonly #listener = (bytes: Buffer) => {
-    for (const key of bytes.toString("latin1")) this.#onKey(key);
-  };
+  readonly #listener: (bytes: Buffer) => void;
 
   /** @param screen file descriptor of the terminal written to, if it is one and is wanted verbatim. */
-  constructor(keyboard: Keyboard, screen: number | undefined, onKey: (key: string) => void) {
+  constructor(keyboard: Keyboard, screen: number | undefined, onKeys: (bytes: Buffer) => void) {
     this.#keyboard = keyboard;
-    this.#onKey = onKey;
+    this.#listener = onKeys;
     this.#screen = screen;
     this.#settings = screen === undefined ? undefined : stty(screen, "-g")?.trim();
     if (keyboard.isTTY === true) {

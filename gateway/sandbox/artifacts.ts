@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chownSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { chown, open, rename, stat, unlink } from "node:fs/promises";
+import { chownSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chown, open, rename, stat, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 
@@ -71,6 +71,8 @@ export class Artifacts {
         rmSync(incoming, { force: true });
         throw this.#translated(error);
       }
+    } else {
+      utimesSync(name, new Date(), new Date());
     }
     return { sha256, size: content.length };
   }
@@ -89,7 +91,11 @@ export class Artifacts {
 
   async #name(incoming: string, name: string, size: number): Promise<void> {
     const present = await stat(name).catch(() => undefined);
-    if (present?.isFile() && present.size === size) return;
+    if (present?.isFile() && present.size === size) {
+      // Its time says when it was captured last: what is removed for its age goes by that.
+      await utimes(name, new Date(), new Date());
+      return;
+    }
     const { uid, gid } = await stat(this.#folder);
     await chown(incoming, uid, gid);
     await rename(incoming, name);

@@ -8,6 +8,7 @@ import { MitsubakoError } from "../model/errors.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { sameOwner, type Baseline } from "./baseline.ts";
 import { hashOf, type Hashes } from "./hashes.ts";
+import type { KeptArtifacts } from "./kept-artifacts.ts";
 import { below, type Layers } from "./layers.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { walkUpper, type Found } from "./upper-walk.ts";
@@ -23,8 +24,9 @@ export interface CaptureInput {
   readonly bounds: Policy["evidence"];
   readonly artifacts: Artifacts;
   readonly remap: EngineFacts["remap"];
-  /** What earlier captures of the same sandbox found. */
+  /** What earlier captures of the same sandbox found, and what they kept. */
   readonly hashes: Hashes;
+  readonly kept: KeptArtifacts;
 }
 
 export interface Captured {
@@ -45,35 +47,30 @@ interface Listed {
 export async function captureChanges(input: CaptureInput): Promise<Captured> {
   const { listed, cut } = await list(input);
   const changes: Change[] = [];
-  const kept = new Set<string>();
-  let bytes = 0;
   for (const { change, stat } of listed) {
     if (change.type !== "file" || stat === undefined) {
       changes.push(change);
       continue;
     }
-    const size = Number(stat.size);
-    const leftOut = overBounds(input.bounds, size, kept.size, bytes);
-    const outcome = leftOut ? { leftOut } : await keep(input, change.path as ByteString, stat);
-    // A thousand empty or equal files must not crowd out the one that counts.
-    if ("sha256" in outcome && size > 0 && !kept.has(outcome.sha256)) {
-      kept.add(outcome.sha256);
-      bytes += size;
-    }
-    changes.push({ ...change, ...outcome });
+    changes.push({ ...change, ...(await content(input, change.path as ByteString, stat)) });
   }
   return { changes, cut };
 }
 
-function overBounds(
-  bounds: Policy["evidence"],
-  size: number,
-  files: number,
-  bytes: number,
-): Change["leftOut"] | undefined {
-  if (size > bounds.largestFile) return "too-large";
-  if (size > 0 && files >= bounds.mostFiles) return "count-reached";
-  return bytes + size > bounds.mostBytes ? "total-reached" : undefined;
+/** The hash under which a file's content is kept, or why it is not. */
+async function content(
+  input: CaptureInput,
+  path: ByteString,
+  stat: BigIntStats,
+): Promise<Pick<Change, "sha256" | "leftOut">> {
+  const known = input.hashes.kept(path, stat);
+  if (known !== undefined) return { sha256: known };
+  const size = Number(stat.size);
+  const leftOut = input.kept.overBounds(input.bounds, size);
+  if (leftOut !== undefined) return { leftOut };
+  const outcome = await keep(input, path, stat);
+  if ("sha256" in outcome) input.kept.add(outcome.sha256, size);
+  return outcome;
 }
 
 /** Sorted by path, as `docker diff` does. */
@@ -189,8 +186,6 @@ async function keep(
   path: ByteString,
   listed: BigIntStats,
 ): Promise<{ sha256: string } | { leftOut: "unreadable" | "too-large" }> {
-  const known = hashes.kept(path, listed);
-  if (known !== undefined) return { sha256: known };
   try {
     if (listed.size <= WHOLE) {
       const content = readWhole(below(layers.upper, path), listed);

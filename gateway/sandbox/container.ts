@@ -4,6 +4,7 @@ import { Archive } from "./archive.ts";
 import { hasCappedDisk, uncapDisk } from "./disk.ts";
 import { EngineRefused, isGone, type Engine } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
+import { endRemains, removeControlGroups } from "./remains.ts";
 
 /** One container of the engine, whatever state its sandbox is in. */
 export class SandboxContainer {
@@ -34,11 +35,13 @@ export class SandboxContainer {
     return this.#engine;
   }
 
-  async start(signal?: AbortSignal): Promise<void> {
-    await this.#engine.call(
-      "start a sandbox",
-      (docker, abortSignal) => docker.getContainer(this.container).start({ abortSignal }),
-      { signal },
+  /**
+   * Waited for to its end: an engine that is asked to remove a container which it is still starting can keep its place on the
+   * network for ever, and then neither removes that network (seen with 20.10).
+   */
+  async start(): Promise<void> {
+    await this.#engine.call("start a sandbox", (docker, abortSignal) =>
+      docker.getContainer(this.container).start({ abortSignal }),
     );
   }
 
@@ -98,15 +101,20 @@ export class SandboxContainer {
 /** Milliseconds. A container whose disk is full of files takes the engine seconds to delete. */
 const REMOVE_TIMEOUT = 180_000;
 
-/** Kills, unmounts its own disk, removes. @returns whether there was one. */
+/** Ends whatever runs in it, unmounts its own disk, removes. @returns whether there was one. */
 export async function removeContainer(engine: Engine, id: string): Promise<boolean> {
   try {
-    await releaseDisk(engine, id);
+    const info = await engine.call("describe a sandbox", (docker) => docker.getContainer(id).inspect());
+    if (info.State.Running) await end(engine, id);
+    const wasForgotten = await endRemains(id);
+    // The engine cannot delete a folder that something is mounted on.
+    if (hasCappedDisk(info)) await uncapDisk(info);
     await engine.call(
       "remove a sandbox",
       (docker, abortSignal) => docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
       { timeout: REMOVE_TIMEOUT },
     );
+    if (wasForgotten || info.State.Status === "created") await removeControlGroups(id);
     return true;
   } catch (error) {
     if (isGone(error)) return false;
@@ -117,18 +125,13 @@ export async function removeContainer(engine: Engine, id: string): Promise<boole
   }
 }
 
-/** The engine cannot delete a folder that something is mounted on. */
-async function releaseDisk(engine: Engine, id: string): Promise<void> {
-  const info = await engine.call("describe a sandbox", (docker) => docker.getContainer(id).inspect());
-  if (!hasCappedDisk(info)) return;
-  if (info.State.Running)
-    await engine.call("end a sandbox", async (docker) => {
-      const container = docker.getContainer(id);
-      // 409: it ended by itself.
-      await container.kill().catch((error: unknown) => {
-        if ((error as { statusCode?: number }).statusCode !== 409) throw error;
-      });
-      await container.wait();
+function end(engine: Engine, id: string): Promise<void> {
+  return engine.call("end a sandbox", async (docker, abortSignal) => {
+    const container = docker.getContainer(id);
+    // 409: it ended by itself.
+    await container.kill({ signal: "SIGKILL", abortSignal }).catch((error: unknown) => {
+      if ((error as { statusCode?: number }).statusCode !== 409) throw error;
     });
-  await uncapDisk(info);
+    await container.wait({ abortSignal });
+  });
 }

@@ -18,6 +18,7 @@ import { promisify } from "node:util";
 import type { ContainerInspectInfo } from "dockerode";
 import { MitsubakoError } from "../model/errors.ts";
 import type { SandboxId } from "../model/ids.ts";
+import type { Policy } from "../model/policy.ts";
 
 const run = promisify(execFile);
 
@@ -32,7 +33,7 @@ const run = promisify(execFile);
  */
 export async function capDisk(
   info: ContainerInspectInfo,
-  { bytes, slot, id }: { bytes: number; slot: number; id: SandboxId },
+  { bytes, inodes, isThrottled, slot, id }: DiskOptions,
 ): Promise<void> {
   const folder = layerFolder(info);
   if (folder === undefined) throw refused("its files do not lie where they can be reached");
@@ -43,8 +44,10 @@ export async function capDisk(
     ftruncateSync(file, bytes);
     closeSync(file);
     const options = ["-q", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard"];
+    options.push("-N", String(inodes));
     await tool("mkfs.ext4", [...options, "-d", folder, image]);
     await tool("mount", ["-t", "ext4", "-o", "loop,discard", image, folder]);
+    await goDirect(folder, isThrottled);
     // The root of the new file system is mkfs's own.
     chownSync(folder, uid, gid);
     chmodSync(folder, mode & 0o7777);
@@ -52,6 +55,40 @@ export async function capDisk(
   } finally {
     rmSync(image, { force: true });
   }
+}
+
+export interface DiskOptions {
+  readonly bytes: number;
+  readonly inodes: number;
+  /** Whether the policy throttles what it reads and writes. */
+  readonly isThrottled: boolean;
+  readonly slot: number;
+  readonly id: SandboxId;
+}
+
+/**
+ * Past the host's page cache: nothing lies in memory twice, and what the loop device reads and writes counts as the sandbox's own
+ * (without it a write rate of 4 MiB/s let 85 to 1,100 MiB/s through, with it 4.2).
+ */
+async function goDirect(folder: string, isThrottled: boolean): Promise<void> {
+  const { dev } = statSync(folder);
+  const minor = (dev & 0xff) | ((dev >> 12) & 0xfff00);
+  try {
+    await tool("losetup", ["--direct-io=on", `/dev/loop${minor}`]);
+  } catch (error) {
+    // A disk whose sectors are larger than the loop device's cannot; it matters for rates alone.
+    if (isThrottled) throw error;
+  }
+}
+
+/** ext4's own ratio, so that `df -i` shows what it does on any server. */
+const BYTES_PER_INODE = 16 * 1024;
+/** Less than this cannot hold what a busy stranger unpacks; more only costs room. */
+const [LEAST_INODES, MOST_INODES] = [4096, 262_144];
+
+/** What `sandbox.inodes` is where the policy does not say it. */
+export function inodesOf({ disk, inodes }: Pick<Policy["sandbox"], "disk" | "inodes">): number {
+  return inodes ?? Math.min(MOST_INODES, Math.max(LEAST_INODES, Math.floor(disk / BYTES_PER_INODE)));
 }
 
 /** @throws MitsubakoError `engine-refused` when a sandbox that runs sees another disk than its own, such as the host's. */
@@ -75,6 +112,24 @@ export async function uncapDisk(info: ContainerInspectInfo): Promise<void> {
   }
   // It goes as soon as the last who holds it lets go.
   await tool("umount", ["--lazy", folder]);
+}
+
+/** Milliseconds that counting files may take; a sandbox with more of them than that counts as the fullest of all. */
+const COUNT_WITHIN = 10_000;
+
+/** Bytes of the machine's disk that a sandbox's own layer holds; `upper` is the engine's folder of it. */
+export async function usedDisk(upper: string): Promise<number> {
+  if (isMountPoint(dirname(upper))) {
+    const { blocks, bfree, bsize } = statfsSync(upper);
+    return (blocks - bfree) * bsize;
+  }
+  try {
+    const { stdout } = await run("du", ["-sx", "--block-size=1", upper], { timeout: COUNT_WITHIN });
+    return Number.parseInt(stdout, 10);
+  } catch (error) {
+    // It is gone, or du was stopped at its time.
+    return (error as { killed?: boolean }).killed === true ? Infinity : 0;
+  }
 }
 
 export function hasCappedDisk(info: ContainerInspectInfo): boolean {
@@ -117,7 +172,7 @@ async function tool(name: string, args: readonly string[]): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT")
       throw new MitsubakoError("tool-missing", `${name} is not installed.`, {
-        remedy: "Install e2fsprogs and mount, or leave sandbox.disk out of the policy.",
+        remedy: "Install it: apt-get install e2fsprogs mount",
         cause: error,
       });
     const { stderr = "" } = error as { stderr?: string };
@@ -127,7 +182,7 @@ async function tool(name: string, args: readonly string[]): Promise<void> {
 
 function refused(why: string, cause?: unknown): MitsubakoError {
   return new MitsubakoError("engine-refused", `A sandbox could not be given a disk of its own: ${why}.`, {
-    remedy: "Leave sandbox.disk out of the policy if this machine cannot do it.",
+    remedy: "`mitsubako doctor` says whether this machine has loop devices and room on its disk.",
     cause,
   });
 }

@@ -87,6 +87,8 @@ export interface EngineInfo {
   readonly PidsLimit?: boolean;
   readonly CgroupVersion?: string;
   readonly SecurityOptions?: readonly string[];
+  /** What the kernel lacks, in sentences; null when nothing. */
+  readonly Warnings?: readonly string[] | null;
   readonly Runtimes?: Readonly<Record<string, unknown>>;
 }
 

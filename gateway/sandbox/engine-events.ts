@@ -6,22 +6,28 @@ import { slotFilter } from "./labels.ts";
 /** Milliseconds until the stream is opened again after it broke. */
 const PAUSE = 1000;
 
+export interface EndsWatch {
+  readonly engine: Engine;
+  readonly slot: number;
+  readonly onEnd: (container: string) => void;
+  /** The containers that should run. */
+  readonly known: () => Iterable<string>;
+  /** The engine answers, for the first time or again. */
+  readonly onEngine: () => void;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
 /**
  * Tells of each container of the slot that ended, whether the engine says so or, after the connection to it was lost, it is
  * found missing. Until the signal is aborted.
  */
-export async function watchEnds(
-  engine: Engine,
-  slot: number,
-  onEnd: (container: string) => void,
-  known: () => Iterable<string>,
-  signal: AbortSignal,
-  log: Logger,
-): Promise<void> {
+export async function watchEnds(watch: EndsWatch): Promise<void> {
+  const { signal, log } = watch;
   const isOver = () => signal.aborted;
   while (!isOver()) {
     try {
-      await follow(engine, slot, onEnd, known, signal);
+      await follow(watch);
     } catch (error) {
       if (isOver()) return;
       log.warn({ err: error }, "the engine's events cannot be followed for now");
@@ -30,13 +36,7 @@ export async function watchEnds(
   }
 }
 
-async function follow(
-  engine: Engine,
-  slot: number,
-  onEnd: (container: string) => void,
-  known: () => Iterable<string>,
-  signal: AbortSignal,
-): Promise<void> {
+async function follow({ engine, slot, onEnd, known, onEngine, signal }: EndsWatch): Promise<void> {
   const filters = { ...slotFilter(slot), type: ["container"], event: ["die", "destroy"] };
   const stream = (await engine.call("tell of events", (docker) =>
     docker.getEvents({ filters: JSON.stringify(filters), abortSignal: signal }),
@@ -53,6 +53,7 @@ async function follow(
     );
     const ids = new Set(running.map(({ Id }) => Id));
     for (const container of before) if (!ids.has(container)) onEnd(container);
+    onEngine();
     let rest = "";
     for await (const part of stream) {
       const lines = (rest + part.toString("utf8")).split("\n");

@@ -5,6 +5,8 @@ import type { Engine, EngineInfo } from "./docker.ts";
 /** What this engine on this kernel can enforce. */
 export interface EngineFacts {
   readonly cpus: number;
+  /** Of the machine, in bytes. */
+  readonly memory: number;
   readonly memoryLimit: boolean;
   readonly swapLimit: boolean;
   readonly cpuQuota: boolean;
@@ -13,7 +15,15 @@ export interface EngineFacts {
   readonly pidsLimit: boolean;
   readonly privateCgroupns: boolean;
   readonly ipv6: boolean;
+  /** Version of the control groups; what they can throttle differs. */
+  readonly cgroups: 1 | 2;
+  /** What of a disk's use can be throttled. */
+  readonly deviceRates: Readonly<Record<DeviceRateKind, boolean>>;
   readonly runtimes: readonly string[];
+  /** Whether the engine can filter a container's system calls; each sandbox brings its own profile (seccomp.ts). */
+  readonly seccomp: boolean;
+  /** The engine's folder, as the engine calls it. */
+  readonly dataRoot: string;
   readonly storageDriver: string;
   /** Whole disk under the engine's data root (`/dev/vda`), which byte rates are set on; undefined when there is none to name. */
   readonly dataDisk: string | undefined;
@@ -23,6 +33,16 @@ export interface EngineFacts {
   readonly remap: { readonly uid: number; readonly gid: number };
 }
 
+export type DeviceRateKind = "readBytes" | "writeBytes" | "readOperations" | "writeOperations";
+
+/** How the engine's warnings name what the kernel lacks, with control groups of version 1 and 2. */
+const DEVICE_RATE_WORDS = {
+  readBytes: ["throttle.read_bps_device", "io.max (rbps)"],
+  writeBytes: ["throttle.write_bps_device", "io.max (wbps)"],
+  readOperations: ["throttle.read_iops_device", "io.max (riops)"],
+  writeOperations: ["throttle.write_iops_device", "io.max (wiops)"],
+} as const satisfies Record<DeviceRateKind, readonly string[]>;
+
 /** @throws MitsubakoError `engine-dead` */
 export async function learnEngine(engine: Engine): Promise<EngineFacts> {
   return factsFrom(await engine.info());
@@ -30,8 +50,11 @@ export async function learnEngine(engine: Engine): Promise<EngineFacts> {
 
 export function factsFrom(info: EngineInfo): EngineFacts {
   const options = info.SecurityOptions ?? [];
+  const isAble = (kind: DeviceRateKind) =>
+    !(info.Warnings ?? []).some((warning) => DEVICE_RATE_WORDS[kind].some((word) => warning.includes(word)));
   return {
     cpus: info.NCPU,
+    memory: info.MemTotal,
     memoryLimit: info.MemoryLimit === true,
     swapLimit: info.SwapLimit === true,
     cpuQuota: info.CpuCfsQuota === true && info.CpuCfsPeriod === true,
@@ -41,7 +64,17 @@ export function factsFrom(info: EngineInfo): EngineFacts {
     // `docker info` names it only where it is the default.
     privateCgroupns: existsSync("/proc/self/ns/cgroup"),
     ipv6: existsSync("/proc/sys/net/ipv6/conf/all/disable_ipv6"),
+    cgroups: info.CgroupVersion === "2" ? 2 : 1,
+    deviceRates: {
+      readBytes: isAble("readBytes"),
+      writeBytes: isAble("writeBytes"),
+      readOperations: isAble("readOperations"),
+      writeOperations: isAble("writeOperations"),
+    },
     runtimes: Object.keys(info.Runtimes ?? {}),
+    // Which profile is the engine's default does not matter, not even `unconfined`.
+    seccomp: options.some((option) => /^name=seccomp(,|$)/.test(option)),
+    dataRoot: info.DockerRootDir,
     storageDriver: info.Driver,
     dataDisk: diskUnder(info.DockerRootDir),
     diskCap:

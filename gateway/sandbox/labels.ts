@@ -13,12 +13,22 @@ export function containerName(address: string): string {
   return `ip-${address.replaceAll(".", "-")}`;
 }
 
+/** The address that `containerName` was made from; the engine puts a slash before names. */
+export function addressInName(name: string): string {
+  return name.replace(/^\/?ip-/, "").replaceAll("-", ".");
+}
+
 export function networkLabels(slot: number): Record<string, string> {
   return { mitsubako: "1", "mitsubako.slot": String(slot) };
 }
 
 export function sandboxLabels(slot: number, id: SandboxId): Record<string, string> {
   return { ...networkLabels(slot), "mitsubako.sandbox": id };
+}
+
+/** The id that `sandboxLabels` was given. */
+export function sandboxIn(labels: Readonly<Record<string, string>>): string | undefined {
+  return labels["mitsubako.sandbox"];
 }
 
 /** A filter for the engine's lists. */

@@ -11,16 +11,19 @@ import { readAuthorizedKeys } from "./authorized-keys.ts";
 import { Baseline } from "./baseline.ts";
 import { captureChanges, type Captured } from "./capture.ts";
 import { SandboxContainer } from "./container.ts";
-import { capDisk, checkDisk } from "./disk.ts";
+import { capDisk, checkDisk, inodesOf, usedDisk } from "./disk.ts";
 import type { Engine } from "./docker.ts";
+import { isThrottled } from "./limits.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { Hashes } from "./hashes.ts";
+import { KeptArtifacts } from "./kept-artifacts.ts";
 import { reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
 import type { PasswordHasher } from "./password-hash.ts";
 import { waitForSsh } from "./probe.ts";
-import { containerSpec } from "./spec.ts";
+import { containerSpec, macAddress } from "./spec.ts";
+import type { Strays } from "./strays.ts";
 
 /** What every sandbox of a gateway is made with. */
 export interface SandboxKit {
@@ -31,8 +34,21 @@ export interface SandboxKit {
   readonly hostKeys: readonly HostKeyFile[];
   readonly artifacts: Artifacts;
   readonly hasher: PasswordHasher;
-  /** After a container's start and before anybody is let in; when it fails, so does the sandbox. */
-  readonly onStarted: () => Promise<void>;
+  readonly ground: Ground;
+  readonly strays: Strays;
+}
+
+/**
+ * What holds a sandbox's packets, whoever makes it: rules before the container, the container before any packet, and back in
+ * reverse. When one of these fails, so does the sandbox.
+ */
+export interface Ground {
+  /** Before the container is made. */
+  readonly admit: (address: string) => Promise<void>;
+  /** It runs, nobody is in it; `pid` is its first process on the machine. */
+  readonly started: (sandbox: { address: string; mac: string; pid: number }) => Promise<void>;
+  /** The container is gone. */
+  readonly dismiss: (address: string) => Promise<void>;
 }
 
 /** Milliseconds until sshd has to be up; 0.5 s on an idle machine. */
@@ -73,9 +89,14 @@ export class CreatedSandbox {
     const container = await createContainer(kit, policy);
     const created = new CreatedSandbox(kit, policy, container);
     try {
-      const { disk: bytes } = policy;
-      if (bytes !== undefined && kit.facts.diskCap)
-        await capDisk(await container.inspect(), { bytes, slot: kit.network.slot, id: container.id });
+      if (kit.facts.diskCap)
+        await capDisk(await container.inspect(), {
+          bytes: policy.disk,
+          inodes: inodesOf(policy),
+          isThrottled: isThrottled(policy),
+          slot: kit.network.slot,
+          id: container.id,
+        });
       await container.archive.write(hostKeyFiles(kit.hostKeys));
       return created;
     } catch (error) {
@@ -86,13 +107,18 @@ export class CreatedSandbox {
 
   async start(signal?: AbortSignal): Promise<ReadySandbox> {
     const container = this.#container;
-    await container.start(signal);
-    await this.#kit.onStarted();
+    await container.start();
+    signal?.throwIfAborted();
     const info = await container.inspect();
+    await this.#kit.ground.started({
+      address: container.address,
+      mac: macAddress(container.id),
+      pid: info.State.Pid,
+    });
     hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     const layers = reachableLayers(info);
-    if (this.#policy.disk !== undefined && container.facts.diskCap) {
+    if (container.facts.diskCap) {
       // Whether it is seen can only be told where the sandbox's root is.
       if (layers?.merged === undefined)
         throw new MitsubakoError("engine-refused", "A sandbox's disk cannot be seen.");
@@ -149,6 +175,7 @@ export class ReadySandbox {
 export class AssignedSandbox {
   readonly #parts: Parts;
   readonly #hashes = new Hashes();
+  readonly #kept = new KeptArtifacts();
   #baseline: Baseline;
   /** Names that once had a password here: whatever became of them, the sandbox's own sshd decides about them. */
   readonly #decided = new Set<string>();
@@ -222,7 +249,14 @@ export class AssignedSandbox {
       artifacts: kit.artifacts,
       remap: container.facts.remap,
       hashes: this.#hashes,
+      kept: this.#kept,
     });
+  }
+
+  /** Bytes of the machine's disk that it holds; 0 where that cannot be seen. */
+  async diskUsed(): Promise<number> {
+    const { layers } = this.#parts;
+    return layers === undefined ? 0 : usedDisk(layers.upper);
   }
 
   /** Nothing runs in it from here on; it can still be captured. */
@@ -241,14 +275,18 @@ async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Prom
   const { slot, gateway } = network;
   for (let tries = 1; ; tries++) {
     const address = network.addresses.take();
+    kit.strays.expect(id);
     try {
+      await kit.ground.admit(address);
       const spec = containerSpec({ slot, id, sandbox: policy, persona, facts, address, gateway });
       const { id: container } = await engine.call("create a sandbox", (docker) =>
         docker.createContainer(spec),
       );
       return new SandboxContainer(engine, facts, { id, container, address, image: persona.image });
     } catch (error) {
+      kit.strays.forget(id);
       // One that somebody else took stays taken: the next one is tried.
+      await kit.ground.dismiss(address);
       if (tries < 3 && isAddressTaken(error)) continue;
       network.addresses.giveBack(address);
       throw error;
@@ -295,7 +333,11 @@ function hideEngineResolver({ ResolvConfPath: path }: ContainerInspectInfo, name
 }
 
 /** Its address is free again only when it is really gone. */
-async function discard(kit: SandboxKit, container: SandboxContainer): Promise<void> {
-  await container.remove();
-  kit.network.addresses.giveBack(container.address);
+function discard(kit: SandboxKit, container: SandboxContainer): Promise<void> {
+  return kit.strays.remove(container.container, async () => {
+    await container.remove();
+    kit.strays.forget(container.id);
+    await kit.ground.dismiss(container.address);
+    kit.network.addresses.giveBack(container.address);
+  });
 }

@@ -1,5 +1,6 @@
+import { MitsubakoError } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
-import type { EngineFacts } from "./engine-facts.ts";
+import type { DeviceRateKind, EngineFacts } from "./engine-facts.ts";
 
 /** The part of a container's HostConfig that bounds what it may use. */
 export interface Limits {
@@ -12,6 +13,8 @@ export interface Limits {
   readonly PidsLimit?: number;
   readonly BlkioDeviceReadBps?: readonly DeviceRate[];
   readonly BlkioDeviceWriteBps?: readonly DeviceRate[];
+  readonly BlkioDeviceReadIOps?: readonly DeviceRate[];
+  readonly BlkioDeviceWriteIOps?: readonly DeviceRate[];
   readonly Runtime?: string;
 }
 
@@ -78,36 +81,118 @@ export function fitLimits(
       "sandbox.pids is not enforced: this kernel has no pids controller.",
       () => ({ PidsLimit: pids }),
     ),
-    ...rate("deviceReadRate", "BlkioDeviceReadBps"),
-    ...rate("deviceWriteRate", "BlkioDeviceWriteBps"),
-    // Another runtime than the one asked for would be weaker: the engine refuses, and nothing starts.
+    ...rate("deviceReadRate"),
+    ...rate("deviceWriteRate"),
+    ...rate("deviceReadOperations"),
+    ...rate("deviceWriteOperations"),
+    // Another runtime than the one asked for would be weaker: the engine refuses, and nothing starts (requireEngine).
     ...(runtime === undefined ? {} : { Runtime: runtime }),
   };
-  if (runtime !== undefined && !facts.runtimes.includes(runtime))
-    unmet.push(`sandbox.runtime is ${runtime}, which this engine does not know; no sandbox can start.`);
+  if (facts.cgroups === 1)
+    for (const key of ["deviceWriteRate", "deviceWriteOperations"] as const)
+      if (sandbox[key] !== undefined)
+        unmet.push(
+          `sandbox.${key} holds for writes that are waited for (direct, or with fsync): with control groups of version 1 the kernel writes out the rest on its own account.`,
+        );
   return { limits, unmet };
 
-  function rate(key: "deviceReadRate" | "deviceWriteRate", name: keyof Limits): Limits {
-    const bytes = sandbox[key];
+  function rate(key: keyof typeof DEVICE_RATES): Limits {
+    const asked = sandbox[key];
     const disk = facts.dataDisk;
+    const [name, kind] = DEVICE_RATES[key];
     return fit(
-      bytes !== undefined,
-      disk !== undefined,
-      `sandbox.${key} is not enforced: the engine's data does not lie on a disk whose rate can be set.`,
-      () => ({ [name]: [{ Path: disk, Rate: bytes }] }),
+      asked !== undefined,
+      disk !== undefined && facts.deviceRates[kind],
+      `sandbox.${key} is not enforced: the engine's data does not lie on a disk whose rate can be set, or the kernel cannot throttle it.`,
+      () => ({ [name]: [{ Path: disk, Rate: asked }] }),
     );
   }
 }
 
+const DEVICE_RATES = {
+  deviceReadRate: ["BlkioDeviceReadBps", "readBytes"],
+  deviceWriteRate: ["BlkioDeviceWriteBps", "writeBytes"],
+  deviceReadOperations: ["BlkioDeviceReadIOps", "readOperations"],
+  deviceWriteOperations: ["BlkioDeviceWriteIOps", "writeOperations"],
+} as const satisfies Record<string, readonly [keyof Limits, DeviceRateKind]>;
+
+/** Whether the policy asks for a rate of the disk. */
+export function isThrottled(sandbox: Policy["sandbox"]): boolean {
+  return (Object.keys(DEVICE_RATES) as (keyof typeof DEVICE_RATES)[]).some(
+    (key) => sandbox[key] !== undefined,
+  );
+}
+
 /** One sentence for each thing that the policy asks for and this engine cannot do. Empty: all is enforced. */
 export function checkEngine(policy: Policy, facts: EngineFacts): readonly string[] {
-  const { unmet } = fitLimits(policy.sandbox, facts);
-  return policy.sandbox.disk === undefined || facts.diskCap
-    ? unmet
-    : [
-        ...unmet,
-        "sandbox.disk is not enforced: that takes overlay2, loop devices, and a gateway that is not in a container.",
-      ];
+  const { sandbox } = policy;
+  const together = sandbox.most * (sandbox.memory + sandbox.swap);
+  return [
+    ...fitLimits(sandbox, facts).unmet,
+    ...(facts.diskCap
+      ? []
+      : [
+          "sandbox.disk and sandbox.inodes are not enforced: that takes overlay2, loop devices, and a gateway that is not in a container.",
+        ]),
+    ...(together > facts.memory
+      ? [
+          `All sandboxes together may use ${inMebibytes(together)} MiB of memory (sandbox.most × sandbox.memory and swap), and this machine has ${inMebibytes(facts.memory)} MiB.`,
+        ]
+      : []),
+  ];
+}
+
+/**
+ * What is refused at all, because a sandbox without it would be weaker than its policy says, or could never start.
+ *
+ * @throws MitsubakoError `engine-unfit`
+ */
+export function requireEngine(policy: Policy, facts: EngineFacts): void {
+  requireRuntime(policy, facts);
+  requireSeccomp(facts);
+  requireUserns(policy, facts);
+}
+
+/** @throws MitsubakoError `engine-unfit` */
+export function requireRuntime({ sandbox: { runtime } }: Policy, { runtimes }: EngineFacts): void {
+  if (runtime === undefined || runtimes.includes(runtime)) return;
+  throw new MitsubakoError(
+    "engine-unfit",
+    `sandbox.runtime is ${runtime}, which Docker Engine does not know; no sandbox could start.`,
+    {
+      remedy: `Install it and name it under "runtimes" in /etc/docker/daemon.json, or choose one of: ${runtimes.join(", ")}.`,
+    },
+  );
+}
+
+/**
+ * Strangers are root in there: without the filter every system call of the kernel is theirs to try.
+ *
+ * @throws MitsubakoError `engine-unfit`
+ */
+export function requireSeccomp({ seccomp }: EngineFacts): void {
+  if (seccomp) return;
+  throw new MitsubakoError("engine-unfit", "Docker Engine cannot filter system calls: it has no seccomp.", {
+    remedy: "Use an engine that was built with it, on a kernel with CONFIG_SECCOMP_FILTER.",
+  });
+}
+
+/** @throws MitsubakoError `engine-unfit` */
+export function requireUserns({ sandbox, auth }: Policy, { remap }: EngineFacts): void {
+  if (sandbox.userns !== "required" || auth.root === "refuse" || remap.uid !== 0) return;
+  throw new MitsubakoError(
+    "engine-unfit",
+    "sandbox.userns is required and root may log in, but Docker Engine runs without userns-remap.",
+    { remedy: `${USERNS_REMEDY}, or set auth.root to refuse.` },
+  );
+}
+
+/** How an operator turns user namespaces on, without a full stop. */
+export const USERNS_REMEDY =
+  'Put {"userns-remap": "default"} into /etc/docker/daemon.json and restart Docker Engine';
+
+function inMebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
 }
 
 function cpuTime(cpus: number, periodMs: number | undefined, available: number): Limits {

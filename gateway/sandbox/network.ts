@@ -46,6 +46,11 @@ export async function removeNetwork(engine: Engine, slot: number): Promise<boole
     return true;
   } catch (error) {
     if (isGone(error)) return false;
+    if (error instanceof EngineRefused && /active endpoints/.test(error.message))
+      throw new MitsubakoError("engine-refused", error.message, {
+        remedy: "Restart Docker Engine: it keeps a place on that network for a container that is gone.",
+        cause: error,
+      });
     throw error;
   }
 }
@@ -116,7 +121,8 @@ export class Addresses {
     const network = toNumber(address);
     const size = 2 ** (32 - Number(bits));
     this.#first = network + 1;
-    this.#last = network + size - 2;
+    // The last four are the outpost's (firewall/plan.ts).
+    this.#last = network + size - 5;
     this.#gateway = toNumber(gateway);
     // Low numbers look like what they are: the first guests of a fresh network.
     this.#next = this.#first + Math.min(9, Math.max(0, size - 4));

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Capture } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
-import type { SessionId } from "../model/ids.ts";
+import type { SandboxId, SessionId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { Policy } from "../model/policy.ts";
 import { Artifacts } from "./artifacts.ts";
@@ -11,11 +12,21 @@ import type { Engine } from "./docker.ts";
 import { learnEngine } from "./engine-facts.ts";
 import { watchEnds } from "./engine-events.ts";
 import { Lease } from "./lease.ts";
-import { makeSandbox, type AssignedSandbox, type ReadySandbox, type SandboxKit } from "./lifecycle.ts";
-import { checkEngine } from "./limits.ts";
-import { ensureNetwork, removeNetwork, type NetworkPlan } from "./network.ts";
+import {
+  makeSandbox,
+  type AssignedSandbox,
+  type Ground,
+  type ReadySandbox,
+  type SandboxKit,
+} from "./lifecycle.ts";
+import { checkEngine, requireEngine } from "./limits.ts";
+import { ensureNetwork, type NetworkPlan } from "./network.ts";
 import { Nursery } from "./nursery.ts";
 import { PasswordHasher } from "./password-hash.ts";
+import { roomForCapture, type Room } from "./room.ts";
+import { macAddress } from "./spec.ts";
+import { reap, reapUnknown } from "./reap.ts";
+import { Strays } from "./strays.ts";
 import type { Tenancy } from "./tenancy.ts";
 
 export interface PoolOptions {
@@ -29,18 +40,30 @@ export interface PoolOptions {
   /** The folder `data/artifacts`. */
   readonly artifacts: string;
   readonly log: Logger;
-  /** After a container's start and before anybody is let in. */
-  readonly onStarted: () => Promise<void>;
+  readonly ground: Ground;
   /** What a source changed. Its last session is the one whose end caused the capture. */
   readonly onCapture: (capture: Capture) => Promise<void>;
-  /** A sandbox reached its total life: these sessions have to end. */
-  readonly onExpired: (sessions: readonly SessionId[]) => void;
+  /** A sandbox reached its total life, or the disk has no room for it any more: these sessions have to end. */
+  readonly onExpired: (sessions: readonly SessionId[], reason: "sandbox-deadline" | "disk-floor") => void;
+  /** What the machine's disk has left; asked each time. */
+  readonly room: () => Room;
+  /** A sandbox was captured and removed; these sessions had been in it. */
+  readonly onGone?: (sessions: readonly SessionId[]) => void;
+}
+
+/** Who is in a sandbox, and who was. */
+export interface Occupants {
+  readonly sandbox: SandboxId;
+  /** In the order in which they left it; then those that are in it, in the order in which they came. */
+  readonly sessions: readonly SessionId[];
 }
 
 /** Milliseconds from the last session's end to the capture, so that a source that logs in again at once does not wait. */
 const CAPTURE_AFTER = 1000;
 /** Milliseconds that sessions get to end when their sandbox's life is over. */
 const EXPIRY_GRACE = 15_000;
+/** Milliseconds that sessions get to end when the disk is nearly full: their sandbox goes on writing meanwhile. */
+const SHORT_GRACE = 500;
 /** Milliseconds without a session after which a sandbox makes way for a spare. */
 const STALE_AFTER = 60_000;
 /** The policy's own bound for `sandbox.most`. */
@@ -48,17 +71,19 @@ const MOST_EVER = 4096;
 
 /**
  * Only behind a fence that stands. Spares are made in the background.
- * @throws MitsubakoError `engine-dead`, `engine-refused`
+ * @throws MitsubakoError `engine-dead`, `engine-refused`, `engine-unfit`
  */
 export async function startPool(options: PoolOptions): Promise<Pool> {
-  const { engine, slot, persona, hostKeys, onStarted } = options;
+  const { engine, slot, persona, hostKeys, ground } = options;
   const facts = await learnEngine(engine);
+  requireEngine(options.policy(), facts);
   for (const sentence of checkEngine(options.policy(), facts)) options.log.warn(sentence);
   const network = await ensureNetwork(engine, slot, options.network);
   const artifacts = new Artifacts(options.artifacts);
   const hasher = new PasswordHasher();
   hasher.startAhead();
-  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, hasher, onStarted });
+  const strays = new Strays();
+  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, hasher, ground, strays });
 }
 
 /** The sandboxes of a gateway: who has which, who waits, what goes. */
@@ -71,6 +96,8 @@ export class Pool {
   readonly #idle: LRUCache<string, Tenancy>;
   /** All that have a sandbox which is not yet leaving, also those that are over. */
   readonly #held = new Set<Tenancy>();
+  /** All whose sandbox was not removed yet, those that are leaving included. */
+  readonly #present = new Set<Tenancy>();
   readonly #closing = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   readonly #watch: Promise<void>;
@@ -83,27 +110,33 @@ export class Pool {
       ttl: 1,
       ttlAutopurge: true,
       dispose: (tenancy, _, reason) => {
-        if (reason === "expire") this.#close(tenancy);
+        if (reason === "expire") void this.#close(tenancy);
       },
     });
     this.#nursery = new Nursery({
-      make: (signal) => makeSandbox(kit, this.#policy, signal),
+      make: (signal) => {
+        void kit.strays.sweep();
+        return makeSandbox(kit, this.#policy, signal);
+      },
       most: () => this.#policy.most,
-      spares: () => Math.min(this.#policy.spares, this.#policy.most),
+      spares: () => (this.#options.room().isShort ? 0 : Math.min(this.#policy.spares, this.#policy.most)),
       isCurrent: (spare) => isSame(spare.policy, this.#policy),
       makeRoom: (forWhom) => this.#makeRoom(forWhom),
       log: options.log,
     });
-    this.#watch = watchEnds(
-      options.engine,
-      options.slot,
-      (container) => {
+    this.#watch = watchEnds({
+      engine: options.engine,
+      slot: options.slot,
+      onEnd: (container) => {
         this.#ended(container);
       },
-      () => this.#containers(),
-      this.#stop.signal,
-      options.log,
-    );
+      known: () => this.#containers(),
+      onEngine: () => {
+        void this.#sweep();
+      },
+      signal: this.#stop.signal,
+      log: options.log,
+    });
     this.#nursery.pump();
   }
 
@@ -116,6 +149,21 @@ export class Pool {
   /** Whether this source has a sandbox. */
   living(source: string): boolean {
     return this.#tenancies.get(source)?.sandbox !== undefined;
+  }
+
+  /** Of the sandbox with this address, or with this hardware address where there is no address to go by. */
+  occupants(address: string | undefined, mac: string | undefined): Occupants | undefined {
+    for (const { sandbox, sessions } of this.#present) {
+      if (sandbox === undefined) continue;
+      const isMeant = address === undefined ? macAddress(sandbox.id) === mac : sandbox.address === address;
+      if (isMeant) return { sandbox: sandbox.id, sessions: [...sessions] };
+    }
+    return undefined;
+  }
+
+  /** Whether a sandbox that the session was in is still there: it may cause another capture. */
+  remembers(session: SessionId): boolean {
+    return [...this.#present].some(({ sessions }) => sessions.has(session));
   }
 
   /**
@@ -150,9 +198,51 @@ export class Pool {
     }
   }
 
+  /**
+   * Whether sandboxes of that policy could be made as they have to be.
+   * @throws MitsubakoError `engine-unfit`
+   */
+  require(policy: Policy): void {
+    requireEngine(policy, this.#kit.facts);
+  }
+
   /** Looks again at what the policy wants: spares that are not as it wants them are replaced. */
   policyChanged(): void {
     this.#nursery.pump();
+  }
+
+  /** Removes the sandbox that has been without a session for longest. @returns whether there was one, when it is gone. */
+  async evictIdle(): Promise<boolean> {
+    const [longest] = this.#idle.rvalues();
+    if (longest === undefined) return false;
+    await this.#close(longest);
+    return true;
+  }
+
+  /**
+   * Ends the sessions in the sandbox that holds most of the disk, captures and removes it.
+   * @returns whether there was one, when it is gone.
+   */
+  async endFullest(): Promise<boolean> {
+    let fullest: { readonly tenancy: Tenancy; readonly bytes: number } | undefined;
+    for (const tenancy of this.#held) {
+      const bytes = (await tenancy.sandbox?.diskUsed()) ?? 0;
+      if (fullest === undefined || bytes > fullest.bytes) fullest = { tenancy, bytes };
+    }
+    if (fullest === undefined) return false;
+    const { tenancy, bytes } = fullest;
+    const sessions = [...new Set([...tenancy.leases].map(({ session }) => session))];
+    this.#options.log.warn(
+      { sandbox: tenancy.sandbox?.id, bytes, sessions },
+      "a sandbox is removed because it holds most of a disk that is nearly full",
+    );
+    this.#forget(tenancy);
+    if (sessions.length > 0) {
+      this.#options.onExpired(sessions, "disk-floor");
+      await sleep(SHORT_GRACE);
+    }
+    await this.#close(tenancy);
+    return true;
   }
 
   /** Captures and removes every sandbox and the network. Sessions should be over; those that are not lose theirs. */
@@ -160,13 +250,17 @@ export class Pool {
     this.#stop.abort();
     const spares = this.#nursery.close();
     for (const tenancy of this.#tenancies.values()) tenancy.abandoned.abort(stopping());
-    for (const tenancy of this.#held) this.#close(tenancy);
+    for (const tenancy of this.#held) void this.#close(tenancy);
     while (this.#closing.size > 0) await Promise.all(this.#closing);
     await spares;
     await this.#nursery.close();
     await this.#watch;
     this.#kit.hasher[Symbol.dispose]();
-    await removeNetwork(this.#options.engine, this.#options.slot);
+    await this.#kit.strays.sweep();
+    const { engine, slot, log } = this.#options;
+    // The engine may have made one whose making it did not live to tell of.
+    for (const { kind, name } of await reap({ engine, slot }))
+      if (kind !== "network") log.warn(`removed the ${kind} ${name}, which nobody here knew of`);
   }
 
   get #policy(): Policy["sandbox"] {
@@ -174,6 +268,8 @@ export class Pool {
   }
 
   #open(source: string): Tenancy {
+    if (this.#options.room().isShort)
+      throw new MitsubakoError("no-sandbox", "The disk has less room than limits.diskFloor.");
     const abandoned = new AbortController();
     const tenancy: Tenancy = {
       source,
@@ -182,11 +278,13 @@ export class Pool {
       leases: new Set(),
       sessions: new Set(),
       expires: 0,
+      lifeEnds: 0,
       lastCapture: undefined,
       isUsed: false,
       isOver: false,
       idleSince: 0,
       capturing: undefined,
+      closing: undefined,
       captureTimer: undefined,
       lifeTimer: undefined,
       abandoned,
@@ -202,10 +300,12 @@ export class Pool {
     const { life } = this.#policy;
     tenancy.sandbox = ready.assign();
     tenancy.expires = Date.now() + life;
+    tenancy.lifeEnds = performance.now() + life;
     tenancy.lifeTimer = setTimeout(() => {
       this.#expired(tenancy);
     }, life);
     this.#held.add(tenancy);
+    this.#present.add(tenancy);
     this.#nursery.pump();
     return tenancy.sandbox;
   }
@@ -218,15 +318,15 @@ export class Pool {
     if (!tenancy.sandbox) {
       this.#forget(tenancy);
       tenancy.abandoned.abort(new MitsubakoError("no-sandbox", "Nobody waits for this sandbox any more."));
-    } else if (tenancy.isOver || this.#policy.mode === "fresh") this.#close(tenancy);
+    } else if (tenancy.isOver || this.#policy.mode === "fresh") void this.#close(tenancy);
     else this.#rest(tenancy);
     return Promise.resolve();
   }
 
   /** Nobody is in it; its source may come back. */
   #rest(tenancy: Tenancy): void {
-    const left = tenancy.expires - Date.now();
-    tenancy.idleSince = Date.now();
+    const left = tenancy.lifeEnds - performance.now();
+    tenancy.idleSince = performance.now();
     this.#idle.set(tenancy.source, tenancy, { ttl: Math.max(1, Math.min(this.#policy.idle, left)) });
     if (!tenancy.isUsed) return;
     tenancy.captureTimer = setTimeout(() => {
@@ -237,13 +337,14 @@ export class Pool {
   #expired(tenancy: Tenancy): void {
     this.#forget(tenancy);
     if (tenancy.leases.size === 0) {
-      this.#close(tenancy);
+      void this.#close(tenancy);
       return;
     }
-    this.#options.onExpired([...new Set([...tenancy.leases].map(({ session }) => session))]);
+    const sessions = [...new Set([...tenancy.leases].map(({ session }) => session))];
+    this.#options.onExpired(sessions, "sandbox-deadline");
     // The sessions' ends close it; one that does not end loses it.
     tenancy.lifeTimer = setTimeout(() => {
-      this.#close(tenancy);
+      void this.#close(tenancy);
     }, EXPIRY_GRACE);
   }
 
@@ -254,8 +355,20 @@ export class Pool {
       if (tenancy.sandbox?.container === container) {
         this.#options.log.warn({ sandbox: tenancy.sandbox.id }, "a sandbox ended by itself");
         this.#forget(tenancy);
-        if (tenancy.leases.size === 0) this.#close(tenancy);
+        if (tenancy.leases.size === 0) void this.#close(tenancy);
       }
+  }
+
+  /** The engine may have died over sandboxes that were being made or removed. Never rejects. */
+  async #sweep(): Promise<void> {
+    const { engine, slot, log } = this.#options;
+    await this.#kit.strays.sweep();
+    try {
+      for (const name of await reapUnknown(engine, slot, this.#kit.strays))
+        log.warn(`removed the sandbox ${name}, which nobody here knew of`);
+    } catch (error) {
+      log.warn({ err: error }, "sandboxes that nobody here knows of could not be looked for");
+    }
   }
 
   /** Its source gets another one when it comes again. */
@@ -273,18 +386,18 @@ export class Pool {
       // A returning source's own sandbox is worth more than a spare, but not for ever.
       const { most, spares } = this.#policy;
       if (this.#held.size <= Math.max(1, most - spares)) return false;
-      if (Date.now() - longest.idleSince < STALE_AFTER) return false;
+      if (performance.now() - longest.idleSince < STALE_AFTER) return false;
     }
-    this.#close(longest);
+    void this.#close(longest);
     return true;
   }
 
-  /** Captures what was not, then removes it. */
-  #close(tenancy: Tenancy): void {
+  /** Captures what was not, then removes it. Settles when it is gone; never rejects. */
+  #close(tenancy: Tenancy): Promise<void> {
     this.#forget(tenancy);
     clearTimeout(tenancy.lifeTimer);
     clearTimeout(tenancy.captureTimer);
-    if (!this.#held.delete(tenancy)) return;
+    if (!this.#held.delete(tenancy)) return tenancy.closing ?? Promise.resolve();
     const { sandbox } = tenancy;
     // A fork bomb cannot be frozen, but it can be killed; what it left is captured all the same.
     const removal = this.#killed(tenancy)
@@ -295,8 +408,14 @@ export class Pool {
       () => undefined,
       () => undefined,
     );
+    tenancy.closing = closing;
     this.#closing.add(closing);
-    void closing.finally(() => this.#closing.delete(closing));
+    void closing.finally(() => {
+      this.#closing.delete(closing);
+      this.#present.delete(tenancy);
+      this.#options.onGone?.([...tenancy.sessions]);
+    });
+    return closing;
   }
 
   /** After a capture that runs now. Never rejects. */
@@ -315,7 +434,9 @@ export class Pool {
       const { id } = tenancy.sandbox;
       const sessions = [...tenancy.sessions];
       try {
-        const { changes, cut } = await tenancy.sandbox.capture(this.#options.policy().evidence);
+        const { evidence } = this.#options.policy();
+        const mostBytes = roomForCapture(this.#options.room(), evidence.mostBytes);
+        const { changes, cut } = await tenancy.sandbox.capture({ ...evidence, mostBytes });
         const hash = createHash("sha256")
           .update(JSON.stringify([changes, cut]))
           .digest("hex");
@@ -350,7 +471,7 @@ export class Pool {
 /** Spares are worth keeping when only what does not shape a container has changed. */
 function isSame(one: Policy["sandbox"], other: Policy["sandbox"]): boolean {
   const shape = (sandbox: Policy["sandbox"]) =>
-    JSON.stringify({ ...sandbox, mode: 0, most: 0, spares: 0, idle: 0, life: 0 });
+    JSON.stringify({ ...sandbox, mode: 0, most: 0, spares: 0, idle: 0, life: 0, userns: 0 });
   return one === other || shape(one) === shape(other);
 }
 

@@ -5,6 +5,7 @@ import type { Policy } from "../model/policy.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { containerName, networkName, sandboxLabels } from "./labels.ts";
 import { fitLimits } from "./limits.ts";
+import { SECCOMP_PROFILE } from "./seccomp.ts";
 
 export interface SpecInput {
   readonly slot: number;
@@ -56,6 +57,7 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
       DnsSearch: [],
       CapDrop: ["ALL"],
       CapAdd: sandbox.capabilities === "root" ? ROOT_CAPABILITIES : USER_CAPABILITIES,
+      SecurityOpt: [`seccomp=${SECCOMP_PROFILE}`],
       Privileged: false,
       Init: false,
       IpcMode: "private",
@@ -77,6 +79,6 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
 }
 
 /** QEMU's vendor, which most virtual servers have; 02:42 would say Docker. */
-function macAddress(id: SandboxId): string {
+export function macAddress(id: SandboxId): string {
   return `52:54:00:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}`;
 }

@@ -15,16 +15,20 @@ export interface Tenancy {
   readonly sessions: Set<SessionId>;
   /** Milliseconds since 1970 at which its life ends; set when there is a sandbox. */
   expires: number;
+  /** The same on the monotonic clock, which no step of the wall clock changes. */
+  lifeEnds: number;
   /** The changes of the last capture, as a hash; sessions that only tried passwords add none. */
   lastCapture: string | undefined;
   /** Whether a session was in it since the last capture. */
   isUsed: boolean;
   /** Nobody new is let in; it goes when the last one has left. */
   isOver: boolean;
-  /** When the last session left, in milliseconds since 1970. */
+  /** When the last session left, on the monotonic clock. */
   idleSince: number;
   /** The capture that runs now; a source that returns waits for it. */
   capturing: Promise<void> | undefined;
+  /** Set once it leaves; settles when it is gone. */
+  closing: Promise<void> | undefined;
   captureTimer: NodeJS.Timeout | undefined;
   lifeTimer: NodeJS.Timeout | undefined;
   /** Ends the wait for a sandbox when nobody waits any more. */

@@ -2,19 +2,27 @@
 
 # What the gateway calls, and for what:
 #   nftables conntrack iptables iproute2   containment, the bridge, bandwidth; Docker Engine itself uses iptables
+#   ipset                                  byte counts and sets, where iptables drives netfilter
 #   mmdebstrap debian-archive-keyring      the sandbox image (the keyring is not part of Ubuntu)
 #   tcc musl-dev                           its PID 1, linked statically; 3 MB, where gcc with its libraries is over 100
 #   openssh-client                         ssh-keygen for the personas' host keys
 #   util-linux mount e2fsprogs             unshare, setpriv, mount, mkfs.ext4: processes without rights, capped disks
 #   passwd                                 usermod, with which the engine makes its user namespace
 #   procps                                 pgrep, sysctl
+#   tcpdump                                reads netfilter's log for the outpost
+#   openssl                                the outpost's own certificate
 #   libatomic1                             Node 26 itself
-GATEWAY_PACKAGES="nftables conntrack iptables iproute2 mmdebstrap debian-archive-keyring tcc musl-dev
-    openssh-client util-linux mount e2fsprogs passwd procps
+GATEWAY_PACKAGES="nftables conntrack iptables ipset iproute2 mmdebstrap debian-archive-keyring tcc musl-dev
+    openssh-client util-linux mount e2fsprogs passwd procps tcpdump openssl
     libatomic1 ca-certificates xz-utils tar"
 
-# What only tests call: other people's SSH clients and servers, and a terminal to play into.
-TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko hydra sshpass tmux curl git"
+# What only tests call: other people's SSH clients and servers, zstd for Python, a terminal to play into, a clock that can be stepped,
+# and the programs that read what is exported (asciinema 80 kB; tshark 20 MB with its libraries, some 20 seconds).
+TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko python3-zstandard hydra sshpass tmux curl git faketime
+    asciinema tshark"
+# And the browser that plays what is exported as a page: 60 MB, half a minute. Ubuntu has none that is a package; there, that one
+# test says what it misses.
+! grep -qx 'ID=debian' /etc/os-release || TEST_PACKAGES="$TEST_PACKAGES chromium-headless-shell"
 
 bring_packages() {
     missing=$(missing_packages "$@")

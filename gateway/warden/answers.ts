@@ -33,6 +33,8 @@ export interface AnswersOptions {
   readonly pool: Pool;
   readonly sources: SourceAddresses;
   readonly attempts: AttemptMemory;
+  /** Whether the machine's disk has room for anybody new. */
+  readonly hasRoom: () => boolean;
   /** As policy/delay.ts makes it from the host keys. */
   readonly timingSecret: bigint;
   /** A session was admitted: its recording is being made. */
@@ -77,6 +79,8 @@ export class Answers {
   }
 
   #admit(front: number, source: Endpoint): Admission {
+    // They see what an overloaded sshd shows.
+    if (!this.#options.hasRoom()) return { admitted: false };
     const policy = this.#options.policy();
     const place = this.#options.gate.enter(source.address, policy.limits);
     if (!place) return { admitted: false };

@@ -2,11 +2,14 @@ import type { ChildProcess } from "node:child_process";
 import type { Logger } from "pino";
 import { escapeText } from "../model/bytes.ts";
 import type { FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
+import type { SessionId } from "../model/ids.ts";
 
 export interface ArchivistOptions {
   readonly spawn: () => Promise<ChildProcess>;
   /** What it is told first, at every start: it finds by itself what it has missed. */
   readonly start: () => ToArchivist & { kind: "start" };
+  /** It has sealed a recording, as it says; resolves when that was taken, or will not be. */
+  readonly sealed: (session: unknown, folder: unknown) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -40,6 +43,7 @@ export class Archivist {
         if (message?.kind === "ready") resolve();
         else if (message?.kind === "problem" && typeof message.message === "string")
           this.#options.log.warn({ from: "archivist" }, escapeText(message.message.slice(0, 2000)));
+        else if (message?.kind === "sealed") void this.#sealed(message);
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => {
@@ -75,6 +79,11 @@ export class Archivist {
     const timer = setTimeout(() => child.kill("SIGKILL"), DRAIN_DEADLINE);
     await gone;
     clearTimeout(timer);
+  }
+
+  async #sealed({ session, path }: { session?: SessionId; path?: string }): Promise<void> {
+    await this.#options.sealed(session, path);
+    if (session !== undefined) this.tell({ kind: "seal-taken", session });
   }
 
   #restart(): void {

@@ -2,13 +2,13 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
-import { ARCHIVIST_INDEX, childUid } from "../model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, OUTPOST_INDEX } from "../model/slot.ts";
 import { requireReadableCode } from "./confine/code.ts";
 
 export interface Confinement {
-  readonly role: "front" | "archivist";
+  readonly role: "front" | "archivist" | "outpost";
   readonly slot: number;
-  /** 0 to 62 for fronts. */
+  /** 0 to 60 for fronts. */
   readonly index?: number;
   /** Relative to the code's root, such as `gateway/front/main.ts`. */
   readonly entry: string;
@@ -43,7 +43,7 @@ export const CONFINED_ROOT = "/run/mitsubako";
  */
 export async function spawnConfined(confinement: Confinement): Promise<ChildProcess> {
   const { role, slot, codeRoot, folders } = confinement;
-  const uid = childUid(slot, role === "archivist" ? ARCHIVIST_INDEX : (confinement.index ?? 0));
+  const uid = childUid(slot, placeOf(confinement));
   for (const { name } of folders)
     if (!/^[a-z][a-z0-9-]{0,30}$/.test(name) || name === "code" || name === "node")
       throw new RangeError(`${name} cannot be the name of a folder inside`);
@@ -54,8 +54,8 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
   const child = spawn(
     "unshare",
     [
-      // The archivist needs no network: it gets one with nothing in it. Fronts must reach the sandboxes.
-      ...["--mount", "--ipc", ...(role === "archivist" ? ["--net"] : []), "--propagation", "private", "--"],
+      // Archivist and outpost get a network with nothing in it; a cable may be laid to the outpost's. Fronts must reach the sandboxes.
+      ...["--mount", "--ipc", ...(role === "front" ? [] : ["--net"]), "--propagation", "private", "--"],
       ...["sh", join(codeRoot, "gateway/warden/confine/enter.sh"), String(uid)],
       ...[role === "front" ? "022" : "027", process.execPath, codeRoot],
       ...folders.flatMap(({ host, name, writable }) => [name, writable ? "rw" : "ro", host]),
@@ -65,7 +65,8 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
     {
       // A session of its own: it cannot reach our terminal, and a Ctrl-C there is for the warden to answer.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // The outpost reads netfilter's log there.
+      stdio: [role === "outpost" ? "pipe" : "ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
       cwd: "/",
       env: {
@@ -84,6 +85,19 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
   return child;
 }
 
+function placeOf({ role, index }: Confinement): number {
+  switch (role) {
+    case "front":
+      return index ?? 0;
+    case "archivist":
+      return ARCHIVIST_INDEX;
+    case "outpost":
+      return OUTPOST_INDEX;
+    default:
+      return role satisfies never;
+  }
+}
+
 function nodeArguments({ entry, folders, nodeFlags = [], role }: Confinement): string[] {
   const code = join(CONFINED_ROOT, "code");
   const writable = folders.filter((folder) => folder.writable);
@@ -95,7 +109,7 @@ function nodeArguments({ entry, folders, nodeFlags = [], role }: Confinement): s
     `--allow-fs-read=${code}`,
     ...folders.map(({ name }) => `--allow-fs-read=${join(CONFINED_ROOT, name)}`),
     ...writable.map(({ name }) => `--allow-fs-write=${join(CONFINED_ROOT, name)}`),
-    ...(role === "front" ? ["--allow-net"] : []),
+    ...(role === "archivist" ? [] : ["--allow-net"]),
     ...nodeFlags,
     join(code, entry),
   ];

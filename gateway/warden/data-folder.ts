@@ -16,6 +16,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
+import { SEALING_FOLDER, TAKEN_FOLDER } from "../model/recording-file.ts";
 
 /** What a gateway knows of itself across starts, kept in `gateway.json`. */
 export interface GatewayIdentity {
@@ -91,6 +92,8 @@ export async function layOut(path: string, archivist: Owner, fronts: readonly Ow
   await inherit(path, archivist);
   await folder(join(path, "artifacts"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "live"), { uid: 0, gid: archivist.gid }, 0o751);
+  await folder(join(path, TAKEN_FOLDER), { uid: 0, gid: archivist.gid }, 0o750);
+  await folder(join(path, SEALING_FOLDER), archivist, 0o700);
   for (const [index, front] of fronts.entries())
     // The front may make files in its folder and not list it; the archivist, its owner, reads along.
     await folder(join(path, "live", String(index)), { uid: archivist.uid, gid: front.gid }, 0o730);

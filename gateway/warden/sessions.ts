@@ -13,6 +13,7 @@ export class LiveSession {
   readonly startedAt = new Date();
   readonly #place: Place;
   readonly #over = new AbortController();
+  #isIn = false;
   #last: Promise<unknown> = Promise.resolve();
   lease: Lease | undefined;
   path: Path | undefined;
@@ -60,7 +61,13 @@ export class LiveSession {
   }
 
   loggedIn(): void {
+    this.#isIn = true;
     this.#place.loggedIn();
+  }
+
+  /** Somebody logged in. */
+  get isIn(): boolean {
+    return this.#isIn;
   }
 
   /** The sandbox and the way to it; the session itself may go on and be given others. */

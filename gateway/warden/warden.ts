@@ -6,7 +6,7 @@ import type { EndReason } from "../model/end-reason.ts";
 import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
-import type { LoadedPolicy } from "../model/policy.ts";
+import type { LoadedPolicy, Policy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
@@ -15,15 +15,24 @@ import { dropsStart } from "../policy/starts.ts";
 import type { PolicyUpdate } from "../policy/watch.ts";
 import { keepSynced } from "../recording/sync.ts";
 import type { Engine } from "../sandbox/docker.ts";
+import { learnEngine } from "../sandbox/engine-facts.ts";
 import { startPool, type Pool } from "../sandbox/pool.ts";
 import { Answers } from "./answers.ts";
 import { Archivist } from "./archivist.ts";
 import { spawnConfined } from "./confine.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { DiskFloor } from "./disk-floor.ts";
+import { FenceKeeper } from "./fence-keeper.ts";
 import { Fronts } from "./fronts.ts";
 import { Gate } from "./gate.ts";
+import { groundOf } from "./ground.ts";
+import { checkOpenFiles } from "./open-files.ts";
 import { Recordings } from "./recordings.ts";
+import { Retention } from "./retention.ts";
+import { Seals } from "./seals.ts";
 import { LiveSessions, type LiveSession } from "./sessions.ts";
+import { NetworkFacts } from "./network-facts.ts";
+import { outpostCertificate } from "./outpost-certificate.ts";
 
 export interface WardenOptions {
   readonly slot: number;
@@ -40,8 +49,6 @@ export interface WardenOptions {
   readonly log: Logger;
 }
 
-/** How often the kernel's state is compared with what should be, in milliseconds. */
-const FENCE_LOOK = 15_000;
 const CODE_ROOT = join(import.meta.dirname, "..", "..");
 
 /** Starts archivist, sandboxes and fronts behind a fence that stands already. */
@@ -63,11 +70,15 @@ export class Warden implements AsyncDisposable {
   readonly #sessions = new LiveSessions();
   readonly #archivist: Archivist;
   readonly #recordings: Recordings;
+  #seals: Seals | undefined;
+  #retention: Retention | undefined;
   readonly #fronts: Fronts;
   #policy: LoadedPolicy;
   #pool: Pool | undefined;
+  #floor: DiskFloor | undefined;
   #answers: Answers | undefined;
-  #fenceLook: NodeJS.Timeout | undefined;
+  #keeper: FenceKeeper | undefined;
+  #facts: NetworkFacts | undefined;
   readonly #syncing = new AbortController();
 
   constructor(options: WardenOptions) {
@@ -77,6 +88,7 @@ export class Warden implements AsyncDisposable {
     this.#policy = options.policy;
     this.#archivist = new Archivist({
       log,
+      sealed: (session, folder) => this.#seals?.take(session, folder) ?? Promise.resolve(),
       start: () => ({
         kind: "start",
         dataFolder: "/run/mitsubako/data",
@@ -93,7 +105,7 @@ export class Warden implements AsyncDisposable {
           folders: [{ host: data.path, name: "data", writable: true }],
         }),
     });
-    this.#recordings = new Recordings(data.path, childUid(slot, ARCHIVIST_INDEX), this.#archivist, log);
+    this.#recordings = new Recordings(data.path, this.#readers, this.#archivist, log);
     this.#fronts = new Fronts({
       count: options.fronts,
       addresses,
@@ -123,9 +135,30 @@ export class Warden implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { slot, data, engine, fence, persona, hostKeys, log } = this.#options;
+    const tooFewFiles = checkOpenFiles(this.#policy.policy.limits);
+    if (tooFewFiles !== undefined) log.warn(tooFewFiles);
+    const seals = await Seals.open({ data: data.path, readers: this.#readers, log });
+    this.#seals = seals;
     await this.#recordings.recover();
     await this.#archivist.start();
-    this.#pool = await startPool({
+    this.#retention = new Retention({
+      data: data.path,
+      policy: () => this.#policy.policy.retention,
+      isNeeded: (session) => this.#recordings.isNeeded(session),
+      removing: (session, reason) => seals.removing(session, reason),
+      removed: (session) => {
+        this.#archivist.tell({ kind: "session-removed", session });
+      },
+      log,
+    });
+    const floor = await DiskFloor.open({
+      data: data.path,
+      engine: (await learnEngine(engine)).dataRoot,
+      floor: () => this.#policy.policy.limits.diskFloor,
+      log,
+    });
+    this.#floor = floor;
+    const pool = await startPool({
       engine,
       slot,
       network: { subnet: fence.plan.subnet.cidr, gateway: fence.plan.gateway },
@@ -134,23 +167,47 @@ export class Warden implements AsyncDisposable {
       hostKeys,
       artifacts: join(data.path, "artifacts"),
       log,
-      // A new container's port is barred from the others' before anybody is let into it.
-      onStarted: () => {
-        fence.isolate();
-        return Promise.resolve();
+      ground: groundOf(fence),
+      onGone: (sessions) => {
+        for (const session of sessions) this.#forgotten(session);
       },
       onCapture: (capture) => this.#recordings.captured(capture),
-      onExpired: (sessions) => {
-        for (const session of sessions) this.#endSession(session, "sandbox-deadline");
+      onExpired: (sessions, reason) => {
+        for (const session of sessions) this.#endSession(session, reason);
       },
+      room: () => floor.room,
     });
+    this.#pool = pool;
+    const facts = new NetworkFacts({
+      pool,
+      sessions: this.#sessions,
+      tell: (front, notice) => {
+        this.#fronts.tell(front, notice);
+      },
+      keep: (session, late) => this.#recordings.unattended(session, late),
+      log,
+    });
+    this.#facts = facts;
+    this.#keeper = await FenceKeeper.start({
+      data: data.path,
+      slot,
+      fence,
+      network: () => this.#policy.policy.network,
+      tls: await outpostCertificate(data.path),
+      onFact: (fact) => {
+        facts.take(fact);
+      },
+      log,
+    });
+    floor.watch(pool);
     this.#answers = new Answers({
       policy: () => this.#policy.policy,
       sessions: this.#sessions,
       gate: new Gate((starting, starts) => dropsStart(starts, starting)),
-      pool: this.#pool,
+      pool,
       sources: fence.sources,
       attempts: new AttemptMemory(this.#policy.policy.auth.memory),
+      hasRoom: () => !floor.room.isShort,
       timingSecret: timingSecret(hostKeys.map(({ privateKey }) => privateKey)),
       opened: ({ front, id, startedAt }) => {
         this.#recordings.opened(front, id, startedAt);
@@ -161,11 +218,14 @@ export class Warden implements AsyncDisposable {
       log.error({ err: error, path }, "a living recording could not be brought to the disk");
     });
     await this.#fronts.start();
-    this.#fenceLook = setInterval(() => void this.#lookAtFence(), FENCE_LOOK);
   }
 
   get frontPids(): number[] {
     return this.#fronts.pids;
+  }
+
+  get outpostPid(): number | undefined {
+    return this.#keeper?.outpostPid;
   }
 
   get archivistPid(): number | undefined {
@@ -184,6 +244,7 @@ export class Warden implements AsyncDisposable {
         );
         break;
       case "changed":
+        if (!this.#isPossible(update.loaded.policy)) break;
         this.#policy = update.loaded;
         this.#log.info(
           { policy: update.loaded.hash, changes: update.changes.map(showChange) },
@@ -191,22 +252,43 @@ export class Warden implements AsyncDisposable {
         );
         this.#fronts.tellAll({ kind: "configure", configuration: this.#configuration() });
         this.#pool?.policyChanged();
+        this.#keeper?.policyChanged();
         this.#archivist.tell({ kind: "policy", events: update.loaded.policy.events });
+        void this.#retention?.look();
         break;
       default:
         update satisfies never;
     }
   }
 
+  /** Whether the engine can contain what that policy asks for; with one that it cannot no sandbox could be made. */
+  #isPossible(policy: Policy): boolean {
+    try {
+      this.#pool?.require(policy);
+      return true;
+    } catch (error) {
+      this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
+      return false;
+    }
+  }
+
   /** Ends sessions within the policy's time, captures and removes sandboxes, lets the archivist finish. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#fenceLook);
     await this.#fronts.drain(this.#policy.policy.deadlines.drain);
     await Promise.all(this.#sessions.all().map((session) => this.#over(session)));
+    await this.#floor?.[Symbol.asyncDispose]();
     await this.#pool?.drain();
+    await this.#keeper?.[Symbol.asyncDispose]();
     await this.#recordings.settled();
+    await this.#retention?.[Symbol.asyncDispose]();
     this.#syncing.abort();
     await this.#archivist.drain();
+    await this.#seals?.[Symbol.asyncDispose]();
+  }
+
+  /** The group that reads recordings: the archivist's. */
+  get #readers(): number {
+    return childUid(this.#options.slot, ARCHIVIST_INDEX);
   }
 
   #configuration(): FrontConfiguration {
@@ -226,6 +308,11 @@ export class Warden implements AsyncDisposable {
         login: policy.deadlines.login,
         session: policy.deadlines.session,
         idle: policy.deadlines.idle,
+      },
+      limits: {
+        channels: policy.limits.channels,
+        requestsPerSecond: policy.limits.requestsPerSecond,
+        recordingSize: policy.limits.recordingSize,
       },
     };
   }
@@ -249,21 +336,18 @@ export class Warden implements AsyncDisposable {
     await session.giveBack().catch((error: unknown) => {
       this.#log.error({ err: error, session: session.id }, "what a session held could not be given back");
     });
+    this.#forgotten(session.id);
+  }
+
+  /** Once it is over, and no sandbox is left that it was in. */
+  #forgotten(session: SessionId): void {
+    if (this.#sessions.get(session) !== undefined || this.#pool?.remembers(session) === true) return;
+    void this.#recordings.closed(session);
+    this.#facts?.forget(session);
   }
 
   #endSession(id: SessionId, reason: EndReason): void {
     const session = this.#sessions.get(id);
     if (session) this.#fronts.tell(session.front, { kind: "end-session", session: id, reason });
-  }
-
-  async #lookAtFence(): Promise<void> {
-    try {
-      const faults = await this.#options.fence.check();
-      if (faults.length === 0) return;
-      this.#log.error({ faults }, "the fence was not as it should be; it is put right");
-      await this.#options.fence.repair();
-    } catch (error) {
-      this.#log.error({ err: error }, "the fence could not be looked at or put right");
-    }
   }
 }

@@ -11,6 +11,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sandbox: ["model"],
   firewall: ["model"],
   recording: ["model"],
+  // It plays the world to the sandboxes, in a process that holds nothing.
+  outpost: ["model"],
 
   // A recording holds SSH payloads: whoever reads one needs ssh/messages to parse them.
   evidence: ["model", "recording", "ssh"],
@@ -21,7 +23,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The process that talks to strangers has no part in containers and netfilter.
   front: ["model", "log", "policy", "ssh", "recording"],
   // Root parses nothing that strangers sent: no ssh, no evidence, of recordings only what moves whole files.
-  warden: ["model", "log", "policy", "sandbox", "firewall", "recording/sync.ts"],
+  warden: ["model", "log", "policy", "sandbox", "firewall", "recording/sync.ts", "recording/seal-footer.ts"],
   archivist: ["model", "log", "policy", "recording", "evidence", "events", "index"],
   replay: ["model", "recording", "ssh", "evidence", "events", "index"],
   dashboard: ["model", "log", "recording", "ssh", "evidence", "events", "index", "replay"],
@@ -49,7 +51,15 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ["sandbox/"],
   "tar-stream": ["sandbox/"],
   // Values that come from outside are checked where they come in.
-  zod: ["model/policy.ts", "model/policy-units.ts", "policy/", "warden/", "sandbox/image/learned.ts"],
+  zod: [
+    "model/policy.ts",
+    "model/policy-keeping.ts",
+    "model/policy-network.ts",
+    "model/policy-units.ts",
+    "policy/",
+    "warden/",
+    "sandbox/image/learned.ts",
+  ],
   yaml: ["policy/"],
   re2js: ["policy/"],
   "ipaddr.js": ["policy/", "firewall/"],
@@ -58,6 +68,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   // Its Logger type is what is passed around; it is made in log.ts.
   pino: ["log.ts", "serve.ts", "commands/", "front/", "warden/", "archivist/", "sandbox/"],
   "pino-pretty": ["log.ts"],
+  "@xterm/headless": ["replay/export/headless-terminal.ts"],
+  "asciinema-player": ["replay/export/html.ts"],
   "node:sqlite": ["index/"],
 };
 
@@ -65,6 +77,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 export const LONG_FILES: Readonly<Record<string, string>> = {
   "sandbox/lifecycle.ts": "the states of one sandbox, whose transitions are read together",
   "sandbox/pool.ts": "one queue and its rules, which hold only when seen side by side",
+  "warden/warden.ts": "what the one process with all the rights holds, and in which order it comes and goes",
   "ssh/transport/connection.ts":
     "one connection's state machine: identification, packets and rekeying share every field",
   "ssh/transport/key-exchange.ts": "one exchange in both roles, step by step as RFC 4253 section 8 has it",

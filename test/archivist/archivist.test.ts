@@ -249,6 +249,38 @@ test("a sandbox captured after each of its sessions tells each file once, to who
   );
 });
 
+test("a session that caused two captures has the files of both, each once", async (t) => {
+  const data = dataFolder(t);
+  const archivist = await ArchivistChild.start(t, data);
+  const talk = new Conversation().login();
+  const live = new Live(data, talk.session);
+  live.write(talk.entries);
+  const path = await live.finish(talk.end());
+  archivist.tell({ kind: "session-finished", session: talk.session, path });
+  putCapture(data, path, CAPTURE);
+  archivist.tell({ kind: "capture", session: talk.session, path });
+  await archivist.archived(talk.session);
+  const second = { kind: "A" as const, path: "/tmp/.b", type: "file" as const, sha256: "b0".repeat(32) };
+  const changes = [...CAPTURE.changes, second];
+  putCapture(data, path, { ...CAPTURE, takenAt: "2026-11-23T09:00:00.000Z", changes }, 2);
+  archivist.tell({ kind: "capture", session: talk.session, path });
+  await archivist.drain();
+  assert.deepEqual(archivist.problems, []);
+  const downloads = events(data).filter(({ eventid }) => eventid === "cowrie.session.file_download");
+  assert.deepEqual(
+    downloads.map((event) => [event["destfile"], event["timestamp"]]),
+    [
+      ["/tmp/.a", "2026-11-23T08:15:37.500000Z"],
+      ["/tmp/.b", "2026-11-23T09:00:00.000000Z"],
+    ],
+  );
+  using index = IndexReader.open(data);
+  assert.deepEqual(
+    index?.files({ session: talk.session }).flatMap(({ id, sha256 }) => (sha256 === undefined ? [] : [id])),
+    ["0a1b2c3d4e5f-2.0", "0a1b2c3d4e5f-2.2", "0a1b2c3d4e5f-2.5"],
+  );
+});
+
 test("a poisonous recording is set aside with a word; the others go on", async (t) => {
   const data = dataFolder(t);
   const archivist = await ArchivistChild.start(t, data);

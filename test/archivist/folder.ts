@@ -6,6 +6,9 @@ import type { TestContext } from "node:test";
 import type { Capture } from "../../gateway/model/capture.ts";
 import type { Entry, Fact, SessionEnded } from "../../gateway/model/entries.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
+import { captureFile, NETWORK_FILE, type LateFact } from "../../gateway/model/late-files.ts";
+import type { NetworkFact } from "../../gateway/model/network-facts.ts";
+import { SANDBOX } from "../evidence/conversation.ts";
 import { createRecording, type Recording } from "../../gateway/recording/writer.ts";
 
 export const DAY = "2026-11-23";
@@ -15,7 +18,7 @@ export function dataFolder(t: TestContext): string {
   t.after(() => {
     rmSync(folder, { recursive: true, force: true });
   });
-  for (const one of ["live/0", "recordings", "events", "artifacts"])
+  for (const one of ["live/0", "recordings", "events", "artifacts", "sealing"])
     mkdirSync(join(folder, one), { recursive: true });
   return folder;
 }
@@ -68,8 +71,20 @@ export function handOver(data: string, livePath: string, session: SessionId): st
   return folder;
 }
 
-export function putCapture(data: string, folder: string, capture: Capture): void {
-  const path = join(data, folder, "capture.json");
+export function putCapture(data: string, folder: string, capture: Capture, ordinal = 1): void {
+  const path = join(data, folder, captureFile(ordinal));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, JSON.stringify(capture));
+}
+
+/** What the sandbox tried after the session, one a second. */
+export function putLateFacts(data: string, folder: string, facts: readonly NetworkFact[]): void {
+  const lines = facts.map((fact, second): LateFact => {
+    return { at: `2026-11-23T10:00:${String(second % 60).padStart(2, "0")}.000000Z`, sandbox: SANDBOX, fact };
+  });
+  putLateLines(data, folder, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+}
+
+export function putLateLines(data: string, folder: string, text: string | Buffer): void {
+  writeFileSync(join(data, folder, NETWORK_FILE), text);
 }

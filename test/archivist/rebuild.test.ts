@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { rebuild } from "../../gateway/archivist/rebuild.ts";
 import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
+import { recordings } from "../../gateway/index/find-recording.ts";
 import { rebuildIndex } from "../../gateway/index/rebuild.ts";
 import type { Capture } from "../../gateway/model/capture.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
+import { sealRecording } from "../../gateway/recording/seal.ts";
 import { string } from "../../gateway/ssh/messages/writer.ts";
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
 import { ArchivistChild, UUID } from "./child.ts";
-import { dataFolder, Live, putCapture } from "./folder.ts";
+import { NETWORK_FACTS } from "../evidence/network-facts.ts";
+import { ROWS } from "../index/rows.ts";
+import { DAY, dataFolder, Live, putCapture, putLateFacts } from "./folder.ts";
 
 const GOLDENS = join(import.meta.dirname, "..", "goldens", "recordings");
 
@@ -48,6 +52,7 @@ test("index and events rebuilt from the recordings equal those written while the
       const scp = talk.open();
       talk.exec(scp, "scp -t /tmp/up").sends(scp, `C0644 3 up\nab${round}\0`).exits(scp, 0);
       talk.sends(talk.forward("203.0.113.9", 80), "GET / HTTP/1.0\r\n\r\n");
+      for (const fact of NETWORK_FACTS) talk.fact(fact);
       advance(index);
     }
     await sleep(150);
@@ -67,22 +72,54 @@ test("index and events rebuilt from the recordings equal those written while the
     }
   }
   for (const talk of talks) await archivist.archived(talk.session);
+  // Long after: another capture beside the first session's, then what the programs that were left running had tried.
+  const [first, , third] = talks.map(({ session }) => join("recordings", DAY, session));
+  putCapture(data, first ?? "", capture("2026-11-23T09:30:00.000Z", ["aaaaaaaaaaaa"], "/root/left"), 2);
+  archivist.tell({ kind: "capture", session: "aaaaaaaaaaaa" as SessionId, path: first ?? "" });
+  for (const path of [first ?? "", third ?? ""]) {
+    putLateFacts(data, path, NETWORK_FACTS);
+    archivist.tell({ kind: "network", session: path.slice(-12) as SessionId, path });
+  }
   await archivist.drain();
   assert.deepEqual(archivist.problems, []);
   const [rows, events] = [tables(data), eventsBySession(join(data, "events"))];
+  for (const [name, all] of Object.entries(rows)) assert.equal(all.length === 0, name === "waiting", name);
   assert.ok((events.get("aaaaaaaaaaaa")?.length ?? 0) > 40);
+  const late = events.get("aaaaaaaaaaaa")?.filter((event) => event["late"] === true);
+  assert.deepEqual(
+    late?.map(({ eventid }) => eventid.slice(7)),
+    [
+      ...["session.file_download", "session.file_download", "session.file_download"],
+      ...["network.denied", "network.sinkholed", "network.allowed", "network.capped", "network.denied"],
+    ],
+  );
+  for (const all of events.values())
+    assert.deepEqual(
+      all.map((event) => event.mitsubako_sequence),
+      Array.from(all, (_, index) => index),
+    );
 
   const again = join(data, "again");
   cpSync(join(data, "recordings"), join(again, "recordings"), { recursive: true });
   const context = { uuid: UUID, arch: `linux-${process.arch}-lsb` };
   const options = { context, eventsFolder: join(again, "events"), rotateAt: 1e9 };
-  assert.deepEqual(await rebuild(again, options), { sessions: 3, captures: 2, problems: [] });
+  assert.deepEqual(await rebuild(again, options), { sessions: 3, captures: 3, problems: [] });
   assert.deepEqual(tables(again), rows);
   assert.deepEqual(eventsBySession(join(again, "events")), events);
 
   rmSync(join(again, "index.sqlite"));
   await rebuildIndex(again);
   assert.deepEqual(tables(again), rows);
+
+  // Sealed, they tell the same.
+  for (const { session, path } of recordings(again)) {
+    await sealRecording(join(again, path), join(again, "sealed"), session, []);
+    renameSync(join(again, "sealed"), join(again, path));
+  }
+  for (const made of ["index.sqlite", "events"]) rmSync(join(again, made), { recursive: true });
+  assert.deepEqual(await rebuild(again, options), { sessions: 3, captures: 3, problems: [] });
+  assert.deepEqual(tables(again), rows);
+  assert.deepEqual(eventsBySession(join(again, "events")), events);
 });
 
 test("recordings of the first form ever written are taken in", async (t) => {
@@ -96,7 +133,7 @@ test("recordings of the first form ever written are taken in", async (t) => {
   await archivist.drain();
   assert.deepEqual(archivist.problems, []);
   const { sessions } = tables(data);
-  assert.deepEqual(sessions?.map((row) => row["state"]).sort(), ["cut", "ended", "ended", "ended"]);
+  assert.deepEqual(sessions?.map((row) => row["state"]).sort(), ["cut", "ended", "ended", "ended", "ended"]);
 });
 
 test("an index of another version, or a damaged one, is made anew", async (t) => {
@@ -123,7 +160,7 @@ test("an index of another version, or a damaged one, is made anew", async (t) =>
   assert.equal(events?.length, 7, "and no event is written twice for it");
 });
 
-function capture(takenAt: string, sessions: string[]): Capture {
+function capture(takenAt: string, sessions: string[], added = "/root/f1"): Capture {
   return {
     sandbox: SANDBOX,
     sessions: sessions as SessionId[],
@@ -131,7 +168,7 @@ function capture(takenAt: string, sessions: string[]): Capture {
     takenAt,
     cut: false,
     changes: [
-      { kind: "A", path: "/root/f1", type: "file", size: 3, sha256: "f1".repeat(32), modifiedAt: takenAt },
+      { kind: "A", path: added, type: "file", size: 3, sha256: "f1".repeat(32), modifiedAt: takenAt },
       { kind: "A", path: "/root/l\xff", type: "link", linkTarget: "/etc/\x1b" },
       { kind: "C", path: "/etc/crontab", type: "file", size: 9, sha256: "c2".repeat(32) },
     ],
@@ -140,10 +177,7 @@ function capture(takenAt: string, sessions: string[]): Capture {
 
 function tables(data: string): Record<string, Record<string, unknown>[]> {
   using database = new DatabaseSync(join(data, "index.sqlite"), { readOnly: true });
-  const names = ["sessions", "attempts", "commands", "transfers", "captures", "capture_sessions", "files"];
-  return Object.fromEntries(
-    names.map((name) => [name, database.prepare(`SELECT * FROM ${name} ORDER BY 1, 2`).all()]),
-  );
+  return Object.fromEntries(Object.entries(ROWS).map(([name, sql]) => [name, database.prepare(sql).all()]));
 }
 
 function eventsBySession(folder: string): Map<string, CowrieEvent[]> {

@@ -1,29 +1,26 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { filesCommand, filesGetCommand } from "../../gateway/commands/files.ts";
-import type { Output } from "../../gateway/commands/human.ts";
 import { sessionsCommand } from "../../gateway/commands/sessions.ts";
 import { showCommand } from "../../gateway/commands/show.ts";
 import { rebuildIndex } from "../../gateway/index/rebuild.ts";
+import { toByteString } from "../../gateway/model/bytes.ts";
 import type { Capture } from "../../gateway/model/capture.ts";
+import type { SessionId } from "../../gateway/model/ids.ts";
+import { openNetworkFile } from "../../gateway/model/late-files.ts";
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
-import { dataFolder, Live, putCapture } from "../archivist/folder.ts";
+import { DAY, dataFolder, Live, putCapture, putLateFacts } from "../archivist/folder.ts";
+import { BOT, LOOKED_UP, NETWORK_FACTS, SUNK } from "../evidence/network-facts.ts";
+import { Heard } from "./heard.ts";
 
 const CONTENT = Buffer.from("#!/bin/sh\nexit 0\n");
 const SHA = createHash("sha256").update(CONTENT).digest("hex");
 /** Would clear the screen, retitle the window and turn text around, if it were printed as it is. */
 const HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e; rm -rf \xff";
-
-class Heard implements Output {
-  out = "";
-  err = "";
-  readonly stdout = { write: (text: string) => (this.out += text) };
-  readonly stderr = { write: (text: string) => (this.err += text) };
-  readonly now = () => Date.parse("2026-11-23T03:15:37Z");
-}
+const HOSTILE_NAME = toByteString(Buffer.from("\x1b[2J\x9b\u202e.example"));
 
 async function told(t: TestContext): Promise<string> {
   const data = dataFolder(t);
@@ -35,10 +32,12 @@ async function told(t: TestContext): Promise<string> {
   const channel = talk.after(900).open();
   talk.exec(channel, `echo ${HOSTILE}`).gets(channel, "x\n").exits(channel, 3);
   talk.forward("203.0.113.9", 25);
+  for (const fact of [...NETWORK_FACTS, BOT, { ...LOOKED_UP, name: HOSTILE_NAME }]) talk.fact(fact);
   const live = new Live(data, talk.session);
   live.write(talk.entries);
   const folder = await live.finish(talk.end());
   putCapture(data, folder, CAPTURE);
+  putLateFacts(data, folder, [SUNK, { ...SUNK, from: 1 }, { ...LOOKED_UP, name: HOSTILE_NAME }]);
   writeFileSync(join(data, "artifacts", SHA), CONTENT);
   const second = new Conversation("bbbbbbbbbbbb", "2026-11-23T03:10:00.000000Z")
     .hello("SSH-2.0-Go")
@@ -130,6 +129,24 @@ test("show tells the story, and nothing of it reaches the terminal raw", async (
   assert.match(heard.out, new RegExp(`A /tmp/x\\\\x1b\\[2J, 17 B, sha256 ${SHA}`));
   assert.match(heard.out, /D \/etc\/motd/);
   assert.match(heard.out, /Ended after 1\.0 s: they closed the connection/);
+  const sections = heard.out.split("\n\n").map((section) => section.split("\n"));
+  const network = sections.filter(([heading]) => heading?.startsWith("What was tried on the network"));
+  assert.deepEqual(network, [
+    [
+      "What was tried on the network",
+      "  denied: tcp 203.0.113.5:25 (bot) ×28",
+      "  sinkholed: tcp 203.0.113.9:80 c2.example, 5.0 kB sent: GET /\\x1b[2J HTTP/1.1",
+      "  looked up: updates.example",
+      "  capped: tcp 203.0.113.9:80 (cap)",
+      "  denied: protocol 47 169.254.169.254 (fence)",
+      "  looked up: \\x1b[2J\\x9b\\u{202e}.example",
+    ],
+    [
+      "What was tried on the network after they left, until 2026-11-23 10:00:02 UTC",
+      "  sinkholed: tcp 203.0.113.9:80 c2.example, 5.0 kB sent: GET /\\x1b[2J HTTP/1.1 ×2",
+      "  looked up: \\x1b[2J\\x9b\\u{202e}.example",
+    ],
+  ]);
   // eslint-disable-next-line no-control-regex
   assert.doesNotMatch(heard.out, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
 });
@@ -141,11 +158,33 @@ test("show --json has the exact bytes beside the text", async (t) => {
   const whole = JSON.parse(heard.out) as {
     observations: Record<string, unknown>[];
     stayed: { changes: unknown[] };
+    unattended: { at: string; sandbox: string; fact: Record<string, unknown> }[];
+    summary: Record<string, unknown>;
   };
   const command = whole.observations.find(({ kind }) => kind === "command");
   // The builder takes one byte for each character, so the override of direction is not UTF-8 here.
   assert.ok(Buffer.from(String(command?.["textBytes"]), "base64").includes(Buffer.from("\xff", "latin1")));
   assert.equal(whole.stayed.changes.length, 3);
+  assert.equal(whole.observations.filter(({ kind }) => kind === "network").length, 7);
+  assert.equal(whole.summary["network"], 33);
+  assert.deepEqual(
+    whole.unattended.map(({ at, sandbox }) => [at, sandbox]),
+    [0, 1, 2].map((second) => [`2026-11-23T10:00:0${second}.000000Z`, SANDBOX]),
+  );
+  const [sunk] = whole.unattended;
+  assert.deepEqual(sunk?.fact["to"], { address: "203.0.113.9", port: 80 });
+  assert.equal(Buffer.from(String(sunk.fact["dataBytes"]), "base64").toString("latin1"), SUNK.data);
+});
+
+test("show tells what a living sandbox tried by now", async (t) => {
+  const data = await told(t);
+  const folder = join(data, "recordings", DAY, "aaaaaaaaaaaa");
+  mkdirSync(join(data, "live/network"));
+  const open = join(data, openNetworkFile(DAY, "aaaaaaaaaaaa" as SessionId));
+  renameSync(join(folder, "network.jsonl"), open);
+  const heard = new Heard();
+  await showCommand("aaaaaaaaaaaa", { data }, heard);
+  assert.match(heard.out, /on the network after they left/);
 });
 
 test("show says when there is no such session, and when there are several", async (t) => {
@@ -182,7 +221,7 @@ test("files get copies an artifact out, privately, and never over another file",
 
 test("what is no time or number is said to be none", async (t) => {
   const data = dataFolder(t);
-  await assert.rejects(sessionsCommand({ data, since: "yesterday" }, new Heard()), { code: "bad-usage" });
+  await assert.rejects(sessionsCommand({ data, since: "last week" }, new Heard()), { code: "bad-usage" });
   await assert.rejects(sessionsCommand({ data, limit: "0" }, new Heard()), { code: "bad-usage" });
   const heard = new Heard();
   assert.equal(await sessionsCommand({ data }, heard), 0);

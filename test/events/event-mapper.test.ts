@@ -6,6 +6,7 @@ import { EventMapper } from "../../gateway/events/event-mapper.ts";
 import type { Entry } from "../../gateway/model/entries.ts";
 import { string, u32 } from "../../gateway/ssh/messages/writer.ts";
 import { Conversation } from "../evidence/conversation.ts";
+import { HOSTILE_FACTS, NETWORK_FACTS } from "../evidence/network-facts.ts";
 import { EVENTS, faults } from "./field-table.ts";
 
 const CONTEXT = { uuid: "5f1c1c0e-2a6b-11f1-9d6e-0242ac120002", arch: "linux-x64-lsb" };
@@ -45,6 +46,7 @@ function everything(): Conversation {
   const forward = talk.forward("203.0.113.9", 80);
   talk.sends(forward, "GET / HTTP/1.0\r\n\r\n");
   talk.packet("downstream", Buffer.from([90, 0, 0, 0, 99]));
+  for (const fact of NETWORK_FACTS) talk.fact(fact);
   return talk.after(250);
 }
 
@@ -71,6 +73,11 @@ test("a session's events in their order", () => {
       "direct-tcpip.request",
       "direct-tcpip.data",
       "client.malformed_packet",
+      "network.denied",
+      "network.sinkholed",
+      "network.allowed",
+      "network.capped",
+      "network.denied",
       "log.closed",
       "session.closed",
     ],
@@ -143,6 +150,47 @@ test("each event's own fields", () => {
     [log["ttylog"], log["size"], log["shasum"]],
     ["data/recordings/2026-11-23/0a1b2c3d4e5f/session.mbr", 4711, RECORDING.sha256],
   );
+});
+
+test("what was tried on the network, and whether it was stopped", () => {
+  const [bot, sinkhole, dns, cap, other] = map(everything().whole()).filter(({ eventid }) =>
+    eventid.startsWith("cowrie.network."),
+  );
+  assert.deepEqual(Object.entries(bot ?? {}).slice(6), [
+    ["dst_ip", "203.0.113.5"],
+    ["dst_port", 25],
+    ["protocol", "ssh"],
+    ["sensor", "lab"],
+    ["uuid", CONTEXT.uuid],
+    ["message", "Stopped: tcp to 203.0.113.5:25, rule bot, 14 times"],
+    ["mitsubako_protocol", "tcp"],
+    ["mitsubako_rule", "bot"],
+    ["mitsubako_src_port", 40_000],
+    ["mitsubako_count", 14],
+  ]);
+  assert.deepEqual(
+    [bot?.["src_ip"], bot?.["src_port"]],
+    ["192.0.2.7", 50_123],
+    "the attacker's, as everywhere",
+  );
+  assert.equal(sinkhole?.["mitsubako_name"], "c2.example");
+  assert.equal(sinkhole["data"], "GET /\x1b[2J HTTP/1.1\r\nHost: c2\ufffd\r\n");
+  assert.equal(
+    Buffer.from(String(sinkhole["mitsubako_data_bytes"]), "base64").toString("latin1"),
+    "GET /\x1b[2J HTTP/1.1\r\nHost: c2\xff\r\n",
+  );
+  assert.equal(sinkhole["mitsubako_size"], 5000);
+  assert.equal(dns?.["message"], "Let out: udp to 198.51.100.53:53 (updates.example), rule dns");
+  assert.equal(cap?.["message"], "Stopped by a cap: tcp to 203.0.113.9:80, rule cap");
+  assert.equal(other?.["mitsubako_protocol_number"], 47);
+  assert.equal(other["message"], "Stopped: protocol 47 to 169.254.169.254, rule fence");
+});
+
+test("a network fact that is none, or of a rule that nobody knows, makes no event", () => {
+  const talk = new Conversation().login();
+  const before = map(talk.whole()).length;
+  for (const fact of HOSTILE_FACTS) talk.fact(fact as never);
+  assert.equal(map(talk.whole()).length, before);
 });
 
 test("a key that would do is an offer, not a login; an attempt without an answer failed", () => {

@@ -19,6 +19,20 @@ export const COMMON: Record<string, FieldType> = {
 
 const KEY = { "fingerprint?": "string", "key?": "string", "type?": "string", "password?": "string" } as const;
 
+/** Ours: Cowrie has no word for what its shell could never try. */
+const NETWORK = {
+  dst_ip: "ip",
+  dst_port: "integer",
+  "data?": "string",
+  "late?": "boolean",
+  mitsubako_protocol: "string",
+  mitsubako_rule: "string",
+  mitsubako_src_port: "integer",
+  mitsubako_count: "integer",
+  "mitsubako_name?": "string",
+  "mitsubako_size?": "integer",
+} as const;
+
 export const EVENTS: Record<string, Record<string, FieldType>> = {
   "session.connect": { src_port: "integer", dst_ip: "ip", dst_port: "integer" },
   "client.version": { version: "string" },
@@ -66,6 +80,10 @@ export const EVENTS: Record<string, Record<string, FieldType>> = {
   },
   "direct-tcpip.request": { dst_ip: "string", dst_port: "integer", orig_ip: "string", orig_port: "integer" },
   "direct-tcpip.data": { dst_ip: "string", dst_port: "integer", data: "string", id: "integer" },
+  "network.denied": NETWORK,
+  "network.capped": NETWORK,
+  "network.allowed": NETWORK,
+  "network.sinkholed": NETWORK,
   "session.closed": { duration: "decimal", duration_ms: "integer" },
 };
 

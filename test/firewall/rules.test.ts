@@ -2,25 +2,67 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { egressOf } from "../../gateway/firewall/egress.ts";
 import { ingressFilter } from "../../gateway/firewall/ingress-filter.ts";
 import { fencePlan } from "../../gateway/firewall/plan.ts";
-import { rulesText } from "../../gateway/firewall/rules.ts";
+import { byTable, fillText } from "../../gateway/firewall/iptables.ts";
+import { iptablesText } from "../../gateway/firewall/iptables-text.ts";
+import { nftText } from "../../gateway/firewall/nft-text.ts";
 import { overlaps, parseSubnet, usedRanges } from "../../gateway/firewall/subnet.ts";
+import { policySchema } from "../../gateway/model/policy.ts";
 import { childUid, SLOTS } from "../../gateway/model/slot.ts";
 
 const GOLDENS = join(import.meta.dirname, "../goldens/firewall");
 
-describe("what is rendered from a plan", () => {
-  for (const [slot, cidr, port] of [
-    [0, "10.200.0.0/20", 22],
-    [15, "172.16.240.0/24", 2022],
+const HOST = {
+  addresses: ["198.51.100.7"],
+  networks: ["198.51.100.0/24"],
+  resolvers: ["198.51.100.53"],
+};
+
+describe("what is rendered from a plan and a policy", () => {
+  for (const [name, slot, cidr, port, network] of [
+    ["deny-0", 0, "10.200.0.0/20", 22, {}],
+    ["deny-15", 15, "172.16.240.0/24", 2022, {}],
+    ["dns", 1, "10.201.0.0/20", 22, { egress: "dns", dns: { resolvers: ["192.0.2.53"], rate: "10/minute" } }],
+    [
+      "limited",
+      2,
+      "10.202.0.0/20",
+      22,
+      {
+        egress: "deny",
+        ports: [
+          { ports: "80,443,8000-8100", egress: "limited" },
+          { ports: 25, egress: "sinkhole" },
+          { protocol: "icmp", egress: "limited" },
+        ],
+        openFences: ["192.168.7.0/24"],
+      },
+    ],
+    ["sinkhole", 3, "10.203.0.0/20", 22, { egress: "sinkhole" }],
   ] as const) {
     const plan = fencePlan(slot, parseSubnet(cidr), port);
-    it(`is the golden rule set for slot ${slot}`, () => {
-      equalsGolden(`slot-${slot}.nft`, rulesText(plan));
+    const egress = egressOf(policySchema.parse({ network }).network, HOST);
+    it(`is the golden rule set: ${name}`, () => {
+      equalsGolden(`${name}.nft`, nftText(plan, egress));
     });
-    it(`is the golden classifier for slot ${slot}`, () => {
-      equalsGolden(`slot-${slot}.bpf`, `${ingressFilter(plan).replaceAll(",", "\n")}\n`);
+    it(`is the golden rule set for iptables: ${name}`, () => {
+      const { sets, four, six } = iptablesText(plan, egress);
+      const parts = {
+        ipset: sets,
+        iptables: fillText(four, byTable(""), ""),
+        ip6tables: fillText(six, byTable(""), ""),
+      };
+      equalsGolden(
+        `${name}.iptables`,
+        Object.entries(parts)
+          .map(([program, text]) => `# ${program}\n${text}`)
+          .join(""),
+      );
+    });
+    it(`is the golden classifier: ${name}`, () => {
+      equalsGolden(`${name}.bpf`, `${ingressFilter(plan, egress).replaceAll(",", "\n")}\n`);
     });
   }
 

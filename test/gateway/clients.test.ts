@@ -187,7 +187,10 @@ describe("other people's clients", { concurrency: 4, timeout: 120_000 }, () => {
   });
 
   it("ssh2: exec, signal, shell, SFTP, forward, keepalives, several channels on one connection", async () => {
-    const client = await connected({ password: "ssh2", localAddress: "127.0.6.5", keepaliveInterval: 200 });
+    // Answered, or the client gives up after three seconds.
+    const keepalives = { keepaliveInterval: 200, keepaliveCountMax: 15 };
+    const client = await connected({ password: "ssh2", localAddress: "127.0.6.5", ...keepalives });
+    const silent = sleep(5000);
     try {
       assert.deepEqual(await exec(client, "cat; exit 4", "in"), { code: 4, signal: undefined, output: "in" });
       assert.deepEqual(await exec(client, "kill -KILL $$"), { code: null, signal: "SIGKILL", output: "" });
@@ -218,6 +221,8 @@ describe("other people's clients", { concurrency: 4, timeout: 120_000 }, () => {
         "not SSH\r\n", // at which that sshd says no and closes
       );
       assert.match(forwarded.output, /^SSH-2\.0-OpenSSH_[^\n]*\nInvalid SSH identification string/);
+      await silent;
+      assert.equal((await exec(client, "echo still")).output, "still\n");
     } finally {
       client.end();
     }

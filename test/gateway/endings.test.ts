@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import ssh2, { type Client } from "ssh2";
 import {
   clientOptions,
   eventually,
@@ -19,26 +20,31 @@ import {
 } from "./harness.ts";
 
 const WHO = { user: "root", password: "x", from: "127.0.1.1" };
+/** Nothing of another gateway comes there between two of ours. */
+const OWN_SLOT = 10;
 
 describe("deadlines", { concurrency: 2 }, () => {
   it("before login, idle, of the session, and of the sandbox", async () => {
-    await using gateway = await startGateway({ policy: "deadlines: { login: 2s, idle: 2s, session: 5s }\n" });
+    await using gateway = await startGateway({ policy: "deadlines: { login: 4s, idle: 2s, session: 5s }\n" });
     const began = performance.now();
     const silent = connect(gateway.port, "127.0.0.1");
     await once(silent.resume(), "end");
-    within(performance.now() - began, 1900, 4000, "LoginGraceTime");
+    // Long enough for the others to be let in while the first sandbox is still being made.
+    within(performance.now() - began, 3900, 6000, "LoginGraceTime");
+    // Its source has a sandbox from here on: what is timed is the deadline, not the making of one.
+    assert.equal((await ssh(gateway, WHO, ["true"])).code, 0);
     assert.notEqual((await timed(gateway, "sleep 60", 1900, 4500)).code, 0);
     assert.notEqual((await timed(gateway, "while sleep 0.3; do echo; done", 4500, 7500)).code, 0);
-    const reasons = await eventually("three sessions", async () => {
+    const reasons = await eventually("four sessions", async () => {
       const listed = await reasonsOf(gateway);
-      return listed.length >= 3 ? listed : undefined;
+      return listed.length >= 4 ? listed : undefined;
     });
-    assert.deepEqual(reasons.sort(), ["idle-deadline", "login-grace", "session-deadline"]);
+    assert.deepEqual(reasons.sort(), ["client-closed", "idle-deadline", "login-grace", "session-deadline"]);
   });
 
   it("a sandbox's life ends its sessions and it is gone", async () => {
-    await using gateway = await startGateway({ policy: "sandbox: { life: 4s, spares: 1 }\n" });
-    await timed(gateway, "while sleep 0.3; do echo; done", 3000, 9000);
+    await using gateway = await startGateway({ policy: "sandbox: { life: 8s, spares: 1 }\n" });
+    await timed(gateway, "while sleep 0.3; do echo; done", 7000, 13_000);
     const [reason] = await eventually("its end", async () =>
       (await reasonsOf(gateway)).length > 0 ? reasonsOf(gateway) : undefined,
     );
@@ -58,6 +64,40 @@ describe("limits", () => {
     await eventually("room again", async () =>
       (await greeted(gateway.port)).text.startsWith("SSH-2.0") ? true : undefined,
     );
+  });
+
+  it("a session that fills its recording ends, and all that it got is in there", async () => {
+    await using gateway = await startGateway({ policy: "limits: { recordingSize: 1m }\n" });
+    const { code, stdout } = await ssh(gateway, WHO, ["cat /dev/zero"]);
+    assert.notEqual(code, 0);
+    assert.deepEqual(await reasonsAfter(gateway, 1), ["recording-full"]);
+    const [folder = ""] = await finishedSessions(gateway);
+    const id = folder.split("/").at(-1) ?? "";
+    assert.equal((await mitsubako(gateway, "verify", id)).code, 0);
+    const recorded = (await mitsubako(gateway, "play", id, "--raw")).stdout;
+    assert.ok(recorded.length >= stdout.length && recorded.length < 2 ** 20, `${recorded.length}`);
+    // The rest of it was on its way when the connection ended.
+    assert.ok(stdout.length > 2 ** 16, `${stdout.length}`);
+  });
+
+  it("channels beyond the bound fail to open, and the session goes on; a flood of requests ends it", async () => {
+    await using gateway = await startGateway({ policy: "limits: { channels: 20, requestsPerSecond: 50 }\n" });
+    const stranger = await connected(gateway);
+    const opened = await Promise.all(Array.from({ length: 25 }, () => forwarded(stranger)));
+    assert.equal(opened.filter((problem) => problem === undefined).length, 20);
+    assert.equal(opened.filter((problem) => /open failed/.test(problem ?? "")).length, 5);
+    assert.deepEqual(await reasonsOf(gateway), []);
+    const closed = new Promise<void>((resolve) => {
+      stranger.on("close", () => {
+        resolve();
+      });
+    });
+    // It ends in the middle of them; those after that are refused by the client itself.
+    for (let count = 0; count < 500; count++) void forwarded(stranger).catch(() => undefined);
+    await closed;
+    assert.deepEqual(await reasonsAfter(gateway, 1), ["flood"]);
+    // It was theirs alone, and their sandbox is as it was.
+    assert.equal((await ssh(gateway, WHO, ["true"])).code, 0);
   });
 });
 
@@ -80,7 +120,8 @@ describe("kill -9 and a clean stop", () => {
   it("of the warden: everything of ours dies with it, the fence stands, the next start cleans up", async () => {
     const data = await mkdtemp(join(tmpdir(), "mitsubako-kill-"));
     try {
-      const first = await startGateway({ data });
+      const first = await startGateway({ data, slot: OWN_SLOT });
+      assert.equal(first.slot, OWN_SLOT);
       const held = client(first, "echo before; sleep 60");
       await once(held.stdout, "data");
       first.process.kill("SIGKILL");
@@ -96,7 +137,7 @@ describe("kill -9 and a clean stop", () => {
       const left = await containers(first.slot);
       assert.ok(left.length > 0, "its sandboxes are left");
 
-      const second = await startGateway({ data });
+      await using second = await startGateway({ data });
       assert.equal(second.slot, first.slot);
       for (const id of left)
         assert.ok(!(await containers(second.slot)).includes(id), "the old sandboxes are gone");
@@ -109,7 +150,7 @@ describe("kill -9 and a clean stop", () => {
   });
 
   it("SIGTERM ends sessions within the drain's time, and leaves nothing", async () => {
-    const gateway = await startGateway({ policy: "deadlines: { drain: 1s }\n" });
+    await using gateway = await startGateway({ policy: "deadlines: { drain: 1s }\n", slot: OWN_SLOT });
     const held = client(gateway, "echo ready; sleep 60");
     await once(held.stdout, "data");
     const began = performance.now();
@@ -117,7 +158,6 @@ describe("kill -9 and a clean stop", () => {
     within(performance.now() - began, 900, 20_000, "the stop");
     assert.deepEqual(await reasonsOf(gateway), ["drain"]);
     assert.deepEqual(await remains(gateway.slot), []);
-    await gateway[Symbol.asyncDispose]();
   });
 });
 
@@ -182,6 +222,37 @@ function client(gateway: Gateway, command: string) {
       stdio: ["ignore", "pipe", "ignore"],
     },
   );
+}
+
+/** The end reasons, when there are so many. */
+function reasonsAfter(gateway: Gateway, count: number): Promise<string[]> {
+  return eventually(`${count} ended sessions`, async () => {
+    const listed = await reasonsOf(gateway);
+    return listed.length >= count ? listed : undefined;
+  });
+}
+
+async function connected(gateway: Gateway): Promise<Client> {
+  const stranger = new ssh2.Client();
+  stranger.on("error", () => undefined);
+  stranger.connect({
+    host: "127.0.0.1",
+    port: gateway.port,
+    localAddress: WHO.from,
+    username: WHO.user,
+    password: WHO.password,
+  });
+  await once(stranger, "ready");
+  return stranger;
+}
+
+/** Opens a channel to the sandbox's own sshd and keeps it. @returns what was in the way. */
+function forwarded(stranger: Client): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    stranger.forwardOut("127.0.0.1", 1, "127.0.0.1", 22, (problem) => {
+      resolve(problem?.message);
+    });
+  });
 }
 
 async function greeted(port: number): Promise<{ text: string; socket: Socket }> {

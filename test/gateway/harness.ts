@@ -1,7 +1,8 @@
 /** A real gateway, as an operator starts it, for one file of tests; and real clients to use it with. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +13,8 @@ const START_DEADLINE = 120_000;
 
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
+  /** The policy file; what is written to it takes effect. */
+  readonly policy: string;
   readonly data: string;
   readonly pid: number;
   readonly slot: number;
@@ -28,6 +31,8 @@ export interface GatewayOptions {
   readonly policy?: string;
   /** An existing data folder, which is then kept. */
   readonly data?: string;
+  /** Takes this slot, if it is free. Other tests' gateways take the lowest, also one that was free only a moment ago. */
+  readonly slot?: number;
 }
 
 /** Starts a gateway on a free port of 127.0.0.1 with a data folder of its own. It must be run as root. */
@@ -38,6 +43,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const data = options.data ?? join(folder, "data");
   const policy = join(folder, "policy.yaml");
   await writeFile(policy, options.policy ?? "");
+  if (options.slot !== undefined) {
+    await mkdir(data, { recursive: true });
+    await writeFile(join(data, "gateway.json"), JSON.stringify({ uuid: randomUUID(), slot: options.slot }));
+  }
   const child = spawn(
     process.execPath,
     [
@@ -67,6 +76,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   };
   return {
     ...started,
+    policy,
     data,
     pid: child.pid ?? 0,
     process: child,

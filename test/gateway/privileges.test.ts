@@ -65,7 +65,7 @@ describe("a live front", () => {
     const uid = await uidOf(gateway.fronts[0] ?? 0);
     const as = (...command: string[]) =>
       run("setpriv", ["--reuid", uid, "--regid", uid, "--clear-groups", "--", ...command]);
-    for (const folder of ["recordings", "live", "keys", "live/0"])
+    for (const folder of ["recordings", "live", "keys", "live/0", "live/taken", "sealing"])
       assert.notEqual((await as("ls", join(gateway.data, folder))).code, 0, folder);
     // The folder above is closed by the test itself, so the same is asked from inside.
     const data = await stat(join(gateway.data, "recordings"));

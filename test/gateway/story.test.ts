@@ -71,7 +71,11 @@ describe("one stranger's visit", () => {
     const [row] = (await mitsubako(gateway, "sessions", "--json")).stdout.toString().trim().split("\n");
     const listed = JSON.parse(row ?? "{}") as Record<string, unknown>;
     assert.equal(listed["session"] ?? listed["id"], session);
-    assert.equal((await mitsubako(gateway, "verify", session)).code, 0);
+    await eventually("it is sealed", async () => {
+      const { code, stdout } = await mitsubako(gateway, "verify", session);
+      assert.equal(code, 0);
+      return / sealed, .* of the ledger vouches for it/.test(stdout.toString()) || undefined;
+    });
     const [folder = ""] = await finishedSessions(gateway);
     const recording = join(folder, "session.mbr");
     const bytes = await readFile(recording);

@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { extractEvidence } from "../../gateway/evidence/extract.ts";
 import { readCapture } from "../../gateway/index/captures.ts";
 import { findRecording, findRecordings, recordings } from "../../gateway/index/find-recording.ts";
+import type { TextCondition } from "../../gateway/index/filter.ts";
 import { IndexReader } from "../../gateway/index/query.ts";
 import { IndexStore } from "../../gateway/index/store.ts";
+import { stored } from "../../gateway/index/texts.ts";
 import { Conversation } from "../evidence/conversation.ts";
 import { dataFolder } from "../archivist/folder.ts";
 
@@ -36,13 +38,21 @@ test("strangers' strings come back as they went in, and are found by what they h
     assert.equal(row?.user, bytes);
     assert.equal(row.password, bytes);
   }
-  const by = (filter: object) => reader.sessions(filter).map(({ id }) => id.at(-1));
-  assert.deepEqual(by({ command: "DROP TABLE" }), ["0"]);
-  assert.deepEqual(by({ command: "middle\0" }), ["1"]);
-  assert.deepEqual(by({ command: "%_[a]*?" }), ["3"]);
-  assert.deepEqual(by({ user: "%_[a]*" }), ["3"]);
-  assert.deepEqual(by({ user: "' OR 1=1" }), []);
-  assert.equal(by({}).length, HOSTILE.length);
+  const by = (...texts: TextCondition[]) => reader.sessions({ texts }).map(({ id }) => id.at(-1));
+  const command = (value: string): TextCondition => ({
+    kinds: ["command"],
+    how: "part",
+    value: stored(value),
+  });
+  const user = (value: string, how: "is" | "glob"): TextCondition => ({ kinds: ["user"], how, value });
+  assert.deepEqual(by(command("drop TABLE")), ["0"]);
+  assert.deepEqual(by(command("middle\0")), ["1"]);
+  assert.deepEqual(by(command("\0middle")), ["1"]);
+  assert.deepEqual(by(command("\xff\xfe\x80")), ["2"]);
+  assert.deepEqual(by(command("%_[a]*?")), ["3"]);
+  assert.deepEqual(by(user("%_[[]a]*", "glob")), ["3"]);
+  assert.deepEqual(by(user("' OR 1=1", "is")), []);
+  assert.equal(by().length, HOSTILE.length);
 });
 
 test("a reader sees what is committed while the writer goes on", async (t) => {
@@ -71,6 +81,7 @@ test("recordings are found by id and by its beginning, and nothing else is taken
     "recordings/2026-11-24/NOTANID/session.mbr",
     "live/0/dddddddddddd.mbr",
     "live/0/eeeeeeeeeeee.mbr.tmp",
+    "live/network/ffffffffffff.mbr",
   ]) {
     mkdirSync(join(data, path, ".."), { recursive: true });
     writeFileSync(join(data, path), "");

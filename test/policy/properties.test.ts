@@ -60,6 +60,16 @@ function validValue(node: SchemaNode, random: Random): unknown {
       return "10.77.0.0/20";
     case "address and port":
       return `127.0.0.1:${random.below(65536)}`;
+    case "rate":
+      return `${random.below(999) + 1}/${random.pick(["second", "minute", "hour", "day"])}`;
+    case "bitrate":
+      return `${random.below(9000) + 64}kbit`;
+    case "ports":
+      return random.pick([String(random.below(65535) + 1), "80,443", "8000-8100", "53", "22"]);
+    case "IPv4 address":
+      return `192.0.2.${random.below(256)}`;
+    case "IPv4 range":
+      return random.pick(["192.168.7.0/24", "10.1.2.3"]);
     case "start:rate:full":
       return `10:${random.below(100) + 1}:${random.below(100) + 10}`;
   }
@@ -207,7 +217,7 @@ describe("policies that are made at random", () => {
         for (const { message } of result.problems) {
           assert.match(
             message,
-            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without/,
+            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+/,
             `seed ${seed}`,
           );
         }

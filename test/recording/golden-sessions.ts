@@ -296,4 +296,52 @@ const cut: GoldenSession = {
   steps: [...opening("c0c0c0c0c0c0" as SessionId), ...shell.steps.slice(3, 17)],
 };
 
-export const GOLDEN_SESSIONS: readonly GoldenSession[] = [shell, exec, refused, cut];
+/** What the sandbox tried on its network, with bytes that are no text. A reader that does not know the kind passes over it. */
+const network: GoldenSession = {
+  name: "v1-network",
+  session: "0e770e770e77" as SessionId,
+  steps: [
+    ...opening("0e770e770e77" as SessionId),
+    ...login(30, "root"),
+    {
+      ms: 400,
+      fact: {
+        kind: "network",
+        rule: "bot",
+        protocol: "tcp",
+        from: 40_000,
+        to: { address: "203.0.113.5", port: 25 },
+        count: 14,
+      },
+    },
+    {
+      ms: 410,
+      fact: {
+        kind: "network",
+        rule: "sinkhole",
+        protocol: "tcp",
+        from: 40_001,
+        to: { address: "203.0.113.9", port: 80 },
+        count: 1,
+        name: toByteString(bytes("c2.example")),
+        data: toByteString(bytes("GET / HTTP/1.1\r\nHost: c2\xff\r\n")),
+        size: 5000,
+      },
+    },
+    {
+      ms: 420,
+      fact: {
+        kind: "network",
+        rule: "fence",
+        protocol: "other",
+        number: 47,
+        from: 0,
+        to: { address: "169.254.169.254", port: 0 },
+        count: 1,
+      },
+    },
+  ],
+  end: { ms: 500, fact: { kind: "session-ended", reason: "client-closed" } },
+};
+
+export const GOLDEN_SESSIONS: readonly GoldenSession[] = [shell, exec, refused, cut, network];

@@ -92,6 +92,31 @@ test("channel ordinals over 65535 are written as 65535", async (t) => {
   assert.ok(entry?.type === "packet" && entry.channel === 65_535);
 });
 
+test("a full recording takes no more entries, and is sealed as any other", async (t) => {
+  const most = 1 << 20;
+  const recording = createRecording({ folder: ownFolder(t), session: SESSION, most });
+  const tap = createTap(recording, () => 1);
+  const full = { code: "recording-full" };
+  let taken = 0;
+  assert.throws(() => {
+    for (;;) {
+      tap.packet("upstream", randomBytes(10_000));
+      tap.flush();
+      taken++;
+    }
+  }, full);
+  assert.throws(() => {
+    tap.packet("upstream", randomBytes(10_000));
+  }, full);
+  const closed = await recording.close({ kind: "session-ended", reason: "recording-full" });
+  assert.ok(closed.bytes > most - 11_000 && closed.bytes < most + 1000, `${closed.bytes}`);
+  assert.equal((await verify(closed.path)).complete, true);
+  const entries = await collect(readEntries(closed.path));
+  assert.equal(entries.filter(({ type }) => type === "packet").length, taken);
+  const last = entries.findLast((entry) => entry.type === "fact");
+  assert.equal(last?.fact.kind === "session-ended" && last.fact.reason, "recording-full");
+});
+
 test("packets are recorded by flush, facts at once, and neither waits for a timer", async (t) => {
   await using recording = createRecording({ folder: ownFolder(t), session: SESSION });
   const empty = statSync(recording.path).size;

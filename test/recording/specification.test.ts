@@ -48,3 +48,22 @@ test("the reader in docs/recording-format.md, in another language, reads the gol
     assert.equal(execFileSync("python3", [program, path], { encoding: "utf8" }), expected);
   }
 });
+
+test("the reader of the sealed form in docs/recording-format.md gives the goldens' plain bytes, and finds a changed one", (t) => {
+  const folder = ownFolder(t);
+  const program = join(folder, "reader.py");
+  writeFileSync(program, block("python sealed"));
+  // The distribution's, which has the package.
+  const read = (path: string) => execFileSync("/usr/bin/python3", [program, path], { stdio: "pipe" });
+  for (const name of ["shell", "cut"]) {
+    const goldens = join(import.meta.dirname, "../goldens/recordings");
+    const sealed = readFileSync(join(goldens, `sealed1-${name}.mbr`));
+    assert.ok(
+      read(join(goldens, `sealed1-${name}.mbr`)).equals(readFileSync(join(goldens, `v1-${name}.mbr`))),
+    );
+    const changed = join(folder, "changed.mbr");
+    sealed[100] = (sealed[100] ?? 0) ^ 1;
+    writeFileSync(changed, sealed);
+    assert.throws(() => read(changed), /frame 1 is not what was sealed/);
+  }
+});

@@ -67,8 +67,9 @@ test("without --raw a file or pipe gets what a terminal would, guarded, without 
   assert.equal(status, 0);
 });
 
-test("on a terminal the golden shell plays to the byte, and a different size is said beforehand", async (t) => {
-  const { text } = await playOnTerminal(ownFolder(t), { session: golden("v1-shell"), speed: 1000 });
+test("on a terminal without a row of ours the golden shell plays to the byte, and a different size is said beforehand", async (t) => {
+  const options = { session: golden("v1-shell"), speed: 1000, status: false };
+  const { text } = await playOnTerminal(ownFolder(t), options);
   assert.equal(
     text,
     "The recorded terminal was 80x24, yours is 90x30: things may stand in other places. --resize asks yours to follow.\r\n" +
@@ -77,7 +78,7 @@ test("on a terminal the golden shell plays to the byte, and a different size is 
 });
 
 test("with --resize the terminal is asked to follow", async (t) => {
-  const options = { session: golden("v1-shell"), speed: 1000, resize: true };
+  const options = { session: golden("v1-shell"), speed: 1000, resize: true, status: false };
   const { text } = await playOnTerminal(ownFolder(t), options);
   const asked = "\x1b[8;40;120t";
   assert.equal(text, `\x1b[8;24;80t${SHELL_GUARDED.replace("\x1b[?1049h", `${asked}\x1b[?1049h`)}`);
@@ -141,6 +142,29 @@ test("a damaged recording plays up to the damage, says where it is, and exits 1"
   assert.equal(status, 1);
 });
 
+test("--from leaves out what was before, as a time of the session, a share or a time of day", () => {
+  const rest = SHELL_GUARDED.slice(SHELL_GUARDED.indexOf("\x1b[?1049h"));
+  for (const from of ["0:05", "5%", "02:15:42Z", "2026-11-23T02:15:42.223Z"])
+    assert.equal(play({ session: golden("v1-shell"), speed: 1000, from }).stdout, rest, from);
+  assert.equal(play({ session: golden("v1-shell"), raw: true, from: "50" }).stdout, "exit\r\nlogout\r\n");
+});
+
+test("on a terminal, damage and what was seen before it are told when the screen is given back", async (t) => {
+  const folder = ownFolder(t);
+  const bytes = readFileSync(golden("v1-shell"));
+  bytes[bytes.indexOf("full")] = 0x46;
+  const session = join(folder, "damaged.mbr");
+  writeFileSync(session, bytes);
+  await assert.rejects(
+    playOnTerminal(folder, { session, speed: 1000 }),
+    (error: Error & { stdout?: string }) => {
+      const [, left = ""] = (error.stdout ?? "").split("\x1b[?1049l");
+      assert.match(left, /admin@srv01[^]*caf[^]*is damaged at byte \d+: .*\r\n$/);
+      return true;
+    },
+  );
+});
+
 test("whoever stops reading ends it", () => {
   const command = `'${process.execPath}' '${PROGRAM}' '${JSON.stringify({ session: golden("v1-shell") })}' | head -c 5`;
   assert.equal(execFileSync("sh", ["-c", command], { encoding: "latin1", timeout: 20_000 }), "\x1b[01;");
@@ -157,5 +181,6 @@ test("calls that cannot be answered are refused with what would be", () => {
   assert.match(refused({ session: golden("v1-refused") }), /Nothing was started/);
   assert.match(refused({ session: golden("v1-shell"), speed: 0 }), /--speed takes/);
   assert.match(refused({ session: golden("v1-shell"), idleLimit: -1 }), /--idle-limit takes/);
+  assert.match(refused({ session: golden("v1-shell"), from: "soon" }), /--from does not take "soon"/);
   assert.match(refused({ session: "no-such-id" }), /no session no-such-id/);
 });

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { readEntries } from "../../gateway/recording/reader.ts";
 import { channelEvents, type ChannelEvent } from "../../gateway/replay/streams.ts";
 import { surveyChannels } from "../../gateway/replay/survey.ts";
-import { atSpeed, fromZero, limitIdle } from "../../gateway/replay/timing.ts";
 
 async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
   const taken: T[] = [];
@@ -91,35 +90,4 @@ test("a survey tells each channel's way, end and size, and whether the recording
     ],
   );
   assert.equal((await surveyChannels(join(GOLDENS, "v1-cut.mbr"), never)).cut, true);
-});
-
-test("speed and idle limit change times and nothing else", async () => {
-  const at = (times: readonly number[]) =>
-    (async function* () {
-      for (const time of times) yield await Promise.resolve({ at: BigInt(time) * 1_000_000n, what: time });
-    })();
-  const times = async (events: AsyncIterable<{ at: bigint; what: number }>) =>
-    (await all(events)).map((event) => [Number(event.at / 1_000_000n), event.what]);
-  const given = [500, 600, 10_600, 10_700, 70_700];
-  assert.deepEqual(await times(fromZero(at(given))), [
-    [0, 500],
-    [100, 600],
-    [10_100, 10_600],
-    [10_200, 10_700],
-    [70_200, 70_700],
-  ]);
-  assert.deepEqual(await times(limitIdle(at(given), 2)), [
-    [500, 500],
-    [600, 600],
-    [2600, 10_600],
-    [2700, 10_700],
-    [4700, 70_700],
-  ]);
-  assert.deepEqual(await times(atSpeed(fromZero(limitIdle(at(given), 2)), 4)), [
-    [0, 500],
-    [25, 600],
-    [525, 10_600],
-    [550, 10_700],
-    [1050, 70_700],
-  ]);
 });

@@ -150,6 +150,22 @@ test("bounds hold: large, sparse, many, together", async () => {
   );
 });
 
+test("the bounds are for a sandbox's life: coming back with other files gets no more kept", async () => {
+  const source = `source ${++sources}`;
+  const write = (name: string) => `cd /root; for i in 1 2 3; do head -c 90000 /dev/urandom > ${name}$i; done`;
+  const lease = await bench.pool.lease(source, bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const first = await captureAfter(lease, write("a"));
+  const second = await captureAfter(await bench.pool.lease(source, bench.session(), never), write("b"));
+  const leftOut = (capture: Capture) =>
+    ["a1", "a2", "a3", "b1", "b2", "b3"].map((name) => changeOf(capture, `/root/${name}`)?.leftOut);
+  assert.equal(changeOf(first, "/root/a3")?.leftOut, undefined);
+  // What is kept already stays kept, and costs nothing again.
+  const expected = [undefined, undefined, undefined, undefined, "total-reached", "total-reached"];
+  assert.deepEqual(leftOut(second), expected);
+  assert.ok(changeOf(second, "/root/a3")?.sha256);
+});
+
 test("links and odd things in the place of folders lead nowhere", async () => {
   const capture = await captureOf(
     `mv /opt /opt.old; ln -s / /opt; mkdir /root/deep; cd /root/deep; ln -s /proc/self/root up;

@@ -51,6 +51,59 @@ test("a sandbox cannot write more than its disk holds, and shows that disk", asy
   assert.equal(existsSync(folder), false);
 });
 
+test("a sandbox cannot make more files than it has inodes for", async () => {
+  await using bench = await openWorkbench(PREFERRED, { disk: DISK, inodes: 2048 });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const ran = await login(
+    lease.sandbox.address,
+    "root",
+    "x",
+    "df --output=itotal / | tail -1; mkdir /root/many; cd /root/many; touch $(seq 5000) 2>&1 | grep -c 'No space left'; ls | wc -l",
+  );
+  const [inodes, refused, made] = ran.stdout.trim().split("\n").map(Number);
+  // Rounded to what fills the groups of blocks evenly.
+  assert.ok(Number(inodes) > 1900 && Number(inodes) <= 2048, ran.stdout);
+  assert.ok(Number(made) > 1500 && Number(made) < 2048, ran.stdout);
+  assert.equal(Number(made) + Number(refused), 5000);
+  await lease[Symbol.asyncDispose]();
+});
+
+test("where the policy says nothing, a disk is 2 GiB, with an inode for each 16 KiB; both are seen", async () => {
+  await using bench = await openWorkbench(PREFERRED);
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const { stdout } = await login(
+    lease.sandbox.address,
+    "root",
+    "x",
+    "df -B1 --output=size,itotal / | tail -1",
+  );
+  const [size = 0, inodes] = stdout.trim().split(/ +/).map(Number);
+  assert.ok(size > 1.9 * 2 ** 30 && size <= 2 ** 31, stdout);
+  assert.equal(inodes, 131_072);
+  await lease[Symbol.asyncDispose]();
+});
+
+test("rates of the disk hold, on the sandbox's own disk and for what is the image's", async () => {
+  const rate = 8 * 2 ** 20;
+  await using bench = await openWorkbench(PREFERRED, { deviceReadRate: rate, deviceWriteRate: rate });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  await lease.ensureAccount("root", Buffer.from("x"));
+  const seconds = async (command: string) => {
+    const { stdout } = await login(lease.sandbox.address, "root", "x", `LC_ALL=C ${command} 2>&1 | tail -1`);
+    return Number(/ copied, ([0-9.]+) s/.exec(stdout)?.[1]);
+  };
+  // A tenth is for the burst that the kernel lets through first.
+  const written = await seconds("dd if=/dev/zero of=/root/a bs=1M count=16 oflag=direct");
+  assert.ok(written > 1.8 && written < 6, `written in ${written} s`);
+  const read = await seconds("dd if=/root/a of=/dev/null bs=1M iflag=direct");
+  assert.ok(read > 1.8 && read < 6, `read in ${read} s`);
+  const image = await seconds("dd if=/usr/bin/python3.11 of=/dev/null bs=1M iflag=direct");
+  assert.ok(image > 0.7, `6.5 MiB of the image read in ${image} s`);
+  await lease[Symbol.asyncDispose]();
+});
+
 test("a killed sandbox's disk goes with it, and what it wrote is captured first", async () => {
   await using bench = await openWorkbench(PREFERRED, { disk: DISK, mode: "fresh" });
   const lease = await bench.pool.lease("a", bench.session(), never);

@@ -59,6 +59,30 @@ test("in fresh mode a sandbox goes with its session, captured", async () => {
   assert.ok(capture.changes.some(({ kind, path }) => kind === "A" && path === "/tmp/dropped"));
 });
 
+test("who is in a sandbox is known by its addresses until it is removed, the last to leave last", async () => {
+  await using bench = await openWorkbench(PREFERRED);
+  const { pool } = bench;
+  const [first, second] = [await leaseFor(bench, "a"), await leaseFor(bench, "a")];
+  const { id, address } = first.sandbox;
+  await login(address, "root", "x", "true");
+  const mac = (await login(address, "root", "x", "cat /sys/class/net/eth0/address")).stdout.trim();
+  assert.match(mac, /^52:54:00:/);
+  assert.deepEqual(pool.occupants(address, undefined)?.sessions, [first.session, second.session]);
+  await giveBack(first);
+  const known = { sandbox: id, sessions: [second.session, first.session] };
+  assert.deepEqual(pool.occupants(address, undefined), known);
+  assert.deepEqual(pool.occupants(undefined, mac), known);
+  assert.equal(pool.occupants("192.0.2.1", mac), undefined, "an address that lies is no sandbox's");
+  assert.equal(pool.occupants(undefined, undefined), undefined);
+  bench.change({ mode: "fresh" });
+  await giveBack(second);
+  assert.equal(pool.living("a"), false);
+  assert.ok(pool.remembers(first.session), "while it is captured and removed");
+  await eventually(() => Promise.resolve(!pool.remembers(first.session)));
+  assert.equal(await containersOf(bench), 0);
+  assert.equal(pool.occupants(address, undefined), undefined);
+});
+
 test("parallel sessions of one new source share one sandbox", async () => {
   await using bench = await openWorkbench(PREFERRED);
   const leases = await Promise.all(
@@ -222,7 +246,9 @@ test("draining captures and removes everything, network included, and refuses wh
 });
 
 test("when no sandbox can be made, those who wait are told so", async () => {
-  await using bench = await openWorkbench(PREFERRED, { runtime: "no-such-runtime" });
+  await using bench = await openWorkbench(PREFERRED);
+  // Behind the pool's back: asked for at the start, it would have been refused.
+  bench.change({ runtime: "no-such-runtime" });
   await assert.rejects(bench.pool.lease("a", bench.session(), never), (error: Error & { code: string }) => {
     assert.equal(error.code, "no-sandbox");
     assert.equal((error.cause as { code?: string }).code, "engine-refused");

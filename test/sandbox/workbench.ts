@@ -11,6 +11,7 @@ import { Engine } from "../../gateway/sandbox/docker.ts";
 import { findPersona } from "../../gateway/sandbox/image/find.ts";
 import { makeHostKeys } from "../../gateway/sandbox/image/host-keys.ts";
 import { startPool, type Pool } from "../../gateway/sandbox/pool.ts";
+import type { Room } from "../../gateway/sandbox/room.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
 import { takeSlot } from "../../gateway/warden/slot.ts";
 
@@ -24,6 +25,10 @@ export interface Workbench extends AsyncDisposable {
   readonly artifacts: string;
   readonly captures: Capture[];
   readonly expired: SessionId[];
+  /** Why they had to end, one for each sandbox. */
+  readonly reasons: string[];
+  /** What the pool takes the machine's disk to have left; enough at first. */
+  room: Room;
   /** In force from now on. */
   change(sandbox: SandboxSettings): void;
   session(): SessionId;
@@ -47,8 +52,11 @@ export async function openWorkbench(
   await promisify(execFile)("mkdir", ["-m", "0750", artifacts]);
   const defaults: Policy = { ...policySchema.parse({}), ...rest };
   let policy: Policy = { ...defaults, sandbox: { ...defaults.sandbox, spares: 0, ...sandbox } };
+  // The pool asks for it before there is a bench.
+  const room: { now: Room } = { now: { isShort: false, free: Infinity } };
   const captures: Capture[] = [];
   const expired: SessionId[] = [];
+  const reasons: string[] = [];
   const persona = await findPersona(engine, policy.persona);
   const pool = await startPool({
     engine,
@@ -59,12 +67,20 @@ export async function openWorkbench(
     hostKeys: await makeHostKeys(join(folder, "keys"), persona.hostname),
     artifacts,
     log: pino({ level: process.env["LOG_LEVEL"] ?? "silent" }),
-    onStarted: () => Promise.resolve(),
+    ground: {
+      admit: () => Promise.resolve(),
+      started: () => Promise.resolve(),
+      dismiss: () => Promise.resolve(),
+    },
     onCapture: (capture) => {
       captures.push(capture);
       return Promise.resolve();
     },
-    onExpired: (sessions) => expired.push(...sessions),
+    onExpired: (sessions, reason) => {
+      expired.push(...sessions);
+      reasons.push(reason);
+    },
+    room: () => room.now,
   });
   return {
     pool,
@@ -73,6 +89,13 @@ export async function openWorkbench(
     artifacts,
     captures,
     expired,
+    reasons,
+    get room() {
+      return room.now;
+    },
+    set room(now) {
+      room.now = now;
+    },
     change(settings) {
       policy = { ...policy, sandbox: { ...policy.sandbox, ...settings } };
       pool.policyChanged();

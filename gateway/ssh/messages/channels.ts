@@ -36,6 +36,11 @@ export class ChannelLedger {
     return this.#opened;
   }
 
+  /** How many are open, or were asked for and are not answered yet. */
+  get live(): number {
+    return this.#live;
+  }
+
   /** The channel's ordinal, or 0 for global messages, for numbers that name no channel, and for what is too short to name one. */
   ordinal(from: Origin, payload: Buffer): number {
     const type = payload[0] ?? 0;

@@ -1,4 +1,6 @@
+import type { Origin } from "../../model/entries.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
+import type { Bounds } from "./bounds.ts";
 import type { PendingReplies } from "./pending-replies.ts";
 import type { RelayTap } from "./tap.ts";
 
@@ -7,6 +9,7 @@ export interface DirectionOptions {
   readonly upstream: Transport;
   readonly tap: RelayTap;
   readonly pending: PendingReplies;
+  readonly bounds: Bounds | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -20,6 +23,7 @@ export abstract class Direction implements TransportHandler {
   /** The other way, which is told when the leg read here can be written to again. */
   opposite: Direction | undefined;
   protected readonly tap: RelayTap;
+  protected readonly bounds: Bounds | undefined;
   protected readonly from: Transport;
   protected readonly to: Transport;
   readonly #onFailure: (error: unknown) => void;
@@ -32,6 +36,7 @@ export abstract class Direction implements TransportHandler {
     this.from = from;
     this.to = to;
     this.tap = options.tap;
+    this.bounds = options.bounds;
     this.#onFailure = options.onFailure;
   }
 
@@ -61,6 +66,14 @@ export abstract class Direction implements TransportHandler {
       this.#fail(error);
     }
     this.batchEnd();
+  }
+
+  /** Says, as if it came from the leg that is read, what answers something that is not passed on. */
+  answer(from: Origin, payload: Buffer): void {
+    this.say(() => {
+      this.tap.packet(from, payload);
+      this.forward(payload);
+    });
   }
 
   /** Records what came since the last call, and lets it leave. */

@@ -16,6 +16,8 @@ const PLACEHOLDER = buildGlobalRequest("keepalive@openssh.com", true);
 export interface FromClientOptions extends DirectionOptions {
   readonly proofs: HostKeyProofs;
   readonly onLocalReply: ((request: string) => void) | undefined;
+  /** The client asks for more than its bounds allow. */
+  readonly onFlood: () => void;
 }
 
 /** From the attacker to the sandbox's sshd. */
@@ -23,12 +25,14 @@ export class FromClient extends Direction {
   readonly #pending: PendingReplies;
   readonly #proofs: HostKeyProofs;
   readonly #onLocalReply: ((request: string) => void) | undefined;
+  readonly #onFlood: () => void;
 
   constructor(options: FromClientOptions) {
     super(options.downstream, options.upstream, options);
     this.#pending = options.pending;
     this.#proofs = options.proofs;
     this.#onLocalReply = options.onLocalReply;
+    this.#onFlood = options.onFlood;
   }
 
   protected override get held(): boolean {
@@ -37,13 +41,19 @@ export class FromClient extends Direction {
 
   protected override take(payload: Buffer, sequence: number): void {
     const type = payload[0] ?? 0;
+    if (this.bounds?.allowsRequest(payload) === false) {
+      this.#onFlood();
+      return;
+    }
     if (!isConnectionMessage(type)) {
       // Requests for a service or a login come too late by now, and sshd's table knows none of the rest (`server_init_dispatch`).
       this.#answerHere({ kind: "unimplemented", sequence });
       return;
     }
     this.tap.packet("downstream", payload);
-    if (type === MSG.GLOBAL_REQUEST) this.#globalRequest(payload);
+    const refusal = this.bounds?.refusal("downstream", payload);
+    if (refusal !== undefined) this.opposite?.answer("upstream", refusal);
+    else if (type === MSG.GLOBAL_REQUEST) this.#globalRequest(payload);
     else this.forward(payload);
   }
 

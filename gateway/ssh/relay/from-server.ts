@@ -68,6 +68,8 @@ export class FromServer extends Direction {
 
   #pass(payload: Buffer): void {
     this.tap.packet("upstream", payload);
-    this.forward(payload);
+    const refusal = this.bounds?.refusal("upstream", payload);
+    if (refusal !== undefined) this.opposite?.answer("downstream", refusal);
+    else this.forward(payload);
   }
 }

@@ -1,6 +1,7 @@
 import type { HostKeyFile } from "../../model/persona.ts";
 import { buildDebug, buildDisconnect } from "../messages/general.ts";
 import type { Transport, TransportEnd } from "../transport/transport.ts";
+import { Bounds, type RelayBounds } from "./bounds.ts";
 import type { Direction } from "./direction.ts";
 import { FromClient } from "./from-client.ts";
 import { FromServer } from "./from-server.ts";
@@ -20,6 +21,8 @@ export interface RelayOptions {
   readonly onLocalReply?: (request: string) => void;
   /** Texts of SSH_MSG_DEBUG that sshd sends after a login with a key, after it showed its host keys (`auth_debug_send`). */
   readonly debugLines?: readonly string[];
+  /** What the connection may have and ask for; whatever it likes if absent. */
+  readonly bounds?: RelayBounds;
   /** Called once, as soon as something ends the relay; `ended` waits for the last byte. */
   readonly onEnd?: (end: RelayEnd) => void;
   /** How long the other leg may take to send out what it has after one leg ended, in milliseconds. */
@@ -32,6 +35,8 @@ export type RelayEnd =
   /** The upstream's leg did. */
   | { readonly kind: "upstream"; readonly end: TransportEnd }
   | { readonly kind: "tap-failed"; readonly error: unknown }
+  /** The client asked for more than `bounds` allow; nothing more was read. */
+  | { readonly kind: "flood" }
   /** `close` was called. */
   | { readonly kind: "closed" };
 
@@ -69,16 +74,21 @@ class TwoLegs implements Relay {
     this.#options = options;
     const { downstream, upstream, tap } = options;
     const pending = new PendingReplies();
+    const bounds = options.bounds && new Bounds(options.bounds);
     const onFailure = (error: unknown) => {
       this.#destroy({ kind: "tap-failed", error });
     };
-    this.#fromServer = new FromServer({ downstream, upstream, tap, onFailure, pending });
+    this.#fromServer = new FromServer({ downstream, upstream, tap, onFailure, pending, bounds });
     this.#fromClient = new FromClient({
       downstream,
       upstream,
       tap,
       onFailure,
       pending,
+      bounds,
+      onFlood: () => {
+        this.#destroy({ kind: "flood" });
+      },
       proofs: new HostKeyProofs(options.hostKeys, downstream.sessionId, downstream.agreed.hostKey),
       onLocalReply: options.onLocalReply,
     });

@@ -55,9 +55,10 @@ while [ "$1" != -- ]; do
 done
 shift
 
-# Sockets are what a front needs many of: 65,536 where the kernel allows it, else what there is. No dump of passwords.
+# Sockets are what a front needs many of: as many as the kernel allows anybody (open-files.ts), else what there is. No dump of
+# passwords.
 ulimit -c 0
-ulimit -n 65536 2>&- || ulimit -n "$(ulimit -H -n)"
+ulimit -n 1048576 2>&- || ulimit -n "$(cat /proc/sys/fs/nr_open)" 2>&- || ulimit -n "$(ulimit -H -n)"
 # First to go when memory runs out; the warden and the sandboxes' rules stay.
 echo 500 >/proc/self/oom_score_adj
 

@@ -4,15 +4,17 @@
  */
 import { raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
 import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
-import { ARCHIVIST_INDEX, childUid } from "../../../gateway/model/slot.ts";
-import { addSandbox, HOST, inside, labFile, layHost, ROUTED, SLOT, Talker } from "./network.ts";
+import { ARCHIVIST_INDEX, childUid, LOG_INDEX } from "../../../gateway/model/slot.ts";
+import { addSandbox, HOST, inside, labFile, layHost, ROUTED, run, SLOT, Talker, NETWORK } from "./network.ts";
 
 export type ChildrenReport = Readonly<Record<string, Readonly<Record<string, boolean>>>>;
 
 const SANDBOX = "10.213.0.2";
 
 layHost();
-const fence = await raiseFence({ slot: SLOT, subnet: parseSubnet("10.213.0.0/20") });
+// As on a host with several ways to the Internet, whose own rules give each packet its connection's mark.
+run("iptables -t mangle -A OUTPUT -j CONNMARK --restore-mark");
+const fence = await raiseFence({ slot: SLOT, subnet: parseSubnet("10.213.0.0/20"), network: NETWORK });
 addSandbox("box", SANDBOX, fence.plan.gateway);
 const listening = await Promise.all([
   Talker.start("box", [process.execPath, labFile("peer-address.ts"), "22", "2222"]),
@@ -32,7 +34,7 @@ const USERS = {
   root: 0,
   "somebody else": 65534,
   front: childUid(SLOT, 0),
-  "last front": childUid(SLOT, ARCHIVIST_INDEX - 1),
+  "last front": childUid(SLOT, LOG_INDEX - 1),
   "front of another slot": childUid(SLOT + 1, 0),
   archivist: childUid(SLOT, ARCHIVIST_INDEX),
 };

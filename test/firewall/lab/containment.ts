@@ -3,7 +3,7 @@
  * containment.test.ts in namespaces of its own; prints what was seen as JSON.
  */
 import { rmSync } from "node:fs";
-import { checkFence, raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
+import { raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
 import { fencePlan } from "../../../gateway/firewall/plan.ts";
 import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
 import {
@@ -22,6 +22,7 @@ import {
   Talker,
   WORLD,
   WORLD6,
+  NETWORK,
 } from "./network.ts";
 
 export interface Seen {
@@ -51,17 +52,34 @@ const ONE = "10.213.0.2";
 const TWO = "10.213.0.3";
 const plan = fencePlan(SLOT, SUBNET);
 
+/** What takes the rules away, of each engine: those of the slot, then everybody's. */
+const LOST = {
+  nft: [
+    [
+      "our nftables tables deleted",
+      `nft delete table inet ${plan.table}; nft delete table bridge ${plan.table}`,
+    ],
+    [
+      "nft flush ruleset, iptables -F, conntrack -F",
+      "nft flush ruleset; iptables -F; iptables -t nat -F; conntrack -F 2>/dev/null",
+    ],
+  ],
+  iptables: [
+    ["iptables -F, which is the table filter alone", "iptables -F; ip6tables -F"],
+    [
+      "iptables -F and -X in every table, ipset flush, conntrack -F",
+      `for program in iptables ip6tables; do
+         for table in mangle nat filter; do $program -t $table -F; $program -t $table -X; done
+       done
+       ipset flush; conntrack -F 2>/dev/null`,
+    ],
+  ],
+} as const;
+
 /** How the kernel is brought from whole to broken. */
 const STATES: readonly (readonly [name: string, breakIt: string])[] = [
   ["whole, and the process that raised it killed", ""],
-  [
-    "our nftables tables deleted",
-    `nft delete table inet ${plan.table}; nft delete table bridge ${plan.table}`,
-  ],
-  [
-    "nft flush ruleset, iptables -F, conntrack -F",
-    "nft flush ruleset; iptables -F; iptables -t nat -F; conntrack -F 2>/dev/null",
-  ],
+  ...LOST[NETWORK.engine === "iptables" ? "iptables" : "nft"],
   ["the bridge's classifier deleted", `tc qdisc del dev ${BRIDGE} ingress`],
   [
     "the policy routing deleted",
@@ -89,7 +107,7 @@ const sshd = await Talker.start("one", [process.execPath, labFile("peer-address.
 await maker.kill();
 
 // From here on the handle's own repair is what puts things right again.
-const fence = await raiseFence({ slot: SLOT, subnet: SUBNET });
+const fence = await raiseFence({ slot: SLOT, subnet: SUBNET, network: NETWORK });
 fence.isolate();
 const watchers = await Promise.all([
   Talker.start("world", ["python3", labFile("watch.py"), "frames", "eth0"]),
@@ -119,7 +137,7 @@ process.stdout.write(JSON.stringify(report));
 /** The same bridge without any of ours. */
 async function takeAway(): Promise<void> {
   run(`
-    nft flush ruleset
+    nft flush ruleset; ipset flush
     tc qdisc del dev ${BRIDGE} ingress
     ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default; ip -6 rule flush; ip -6 rule add pref 32766 lookup main
     echo 0 >/sys/class/net/port-one/brport/isolated; echo 0 >/sys/class/net/port-two/brport/isolated
@@ -137,7 +155,7 @@ async function takeAway(): Promise<void> {
 }
 
 async function tryEverything(state: string): Promise<Seen> {
-  const faults = await checkFence(plan);
+  const faults = await fence.check();
   const names = JSON.parse(
     await inside("one", ["python3", labFile("frames.py"), JSON.stringify(outward())]),
   ) as string[];
@@ -202,7 +220,11 @@ async function reaches(from: string | undefined, to: string, port: number): Prom
 
 async function kernelState(): Promise<string> {
   const parts = [
-    "nft list ruleset",
+    // iptables' own tables stay when there is no rule left in them.
+    ...(NETWORK.engine === "iptables"
+      ? ["nft list ruleset | grep mitsubako", "iptables-save | grep ^-A", "ip6tables-save | grep ^-A"]
+      : ["nft list ruleset"]),
+    "ipset list -n",
     "ip rule",
     "ip -6 rule",
     "ip -br link | cut -d' ' -f1 | sort",

@@ -4,9 +4,13 @@ import { join } from "node:path";
 
 /**
  * Runs a program of this folder as root of a machine of its own: network, mounts and processes are private and end
- * with it, so it may flush, delete and kill what it likes. Resolves with what it printed, parsed as JSON.
+ * with it, so it may flush, delete and kill what it likes. Resolves with what it printed, parsed as JSON. `network`: the policy's
+ * section that the lab's fence is raised with.
  */
-export async function inLab(script: string, args: readonly string[] = []): Promise<unknown> {
+export async function inLab(
+  script: string,
+  { args = [], network }: { readonly args?: readonly string[]; readonly network?: object } = {},
+): Promise<unknown> {
   const prepare =
     "mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up";
   const child = spawn(
@@ -23,7 +27,10 @@ export async function inLab(script: string, args: readonly string[] = []): Promi
         ...args,
       ],
     ],
-    { stdio: ["ignore", "pipe", "pipe"] },
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(network ? { env: { ...process.env, LAB_NETWORK: JSON.stringify(network) } } : {}),
+    },
   );
   let output = "";
   let errors = "";

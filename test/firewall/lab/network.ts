@@ -9,6 +9,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
+import { policySchema, type Policy } from "../../../gateway/model/policy.ts";
+
+/** The policy that the lab's fence is raised with; the default, unless the environment has another. */
+export const NETWORK: Policy["network"] = policySchema.parse({
+  network: JSON.parse(process.env["LAB_NETWORK"] ?? "{}") as unknown,
+}).network;
 export const SLOT = 13;
 export const BRIDGE = `mbk${SLOT}`;
 export const HOST = "192.0.2.2";
@@ -93,6 +99,11 @@ export class Talker {
 
   async ask(line: string): Promise<string> {
     this.#child.stdin.write(`${line}\n`);
+    return this.#answer();
+  }
+
+  /** The next line that it says by itself. */
+  next(): Promise<string> {
     return this.#answer();
   }
 

@@ -6,7 +6,7 @@ import { raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
 import type { Path } from "../../../gateway/firewall/source-address.ts";
 import { freeSubnet, parseSubnet } from "../../../gateway/firewall/subnet.ts";
 import type { Endpoint } from "../../../gateway/model/endpoint.ts";
-import { addSandbox, HOST, labFile, layHost, run, SLOT, Talker, WORLD } from "./network.ts";
+import { addSandbox, HOST, labFile, layHost, run, SLOT, Talker, WORLD, NETWORK } from "./network.ts";
 
 export interface SourcesReport {
   /** What each visitor was shown as, beside what it should have been. */
@@ -38,7 +38,7 @@ const subnets = [(await freeSubnet(SLOT)).cidr];
 run(`ip route add 10.213.0.0/16 via ${WORLD}`);
 subnets.push((await freeSubnet(SLOT)).cidr);
 run(`ip route del 10.213.0.0/16 via ${WORLD}`);
-const fence = await raiseFence({ slot: SLOT, subnet: SUBNET });
+const fence = await raiseFence({ slot: SLOT, subnet: SUBNET, network: NETWORK });
 subnets.push((await freeSubnet(SLOT)).cidr);
 const servers = await Promise.all(
   SANDBOXES.map((address, index) => {
@@ -88,7 +88,7 @@ for (let time = 0; time < 3; time++) again.push(await seenAs({ address: "203.0.1
 
 const throughRepair = [await acrossRepair(), await seenAs({ address: "203.0.113.111", port: 1111 })];
 
-run(`nft delete table inet ${fence.plan.table}`);
+run(fence.engine === "nft" ? `nft delete table inet ${fence.plan.table}` : "iptables -t nat -F");
 const refusedWithoutTable = await fence.sources
   .openPath({ attacker: { address: "203.0.113.5", port: 1 } })
   .then(

@@ -259,6 +259,58 @@ describe("the relay", () => {
     });
   });
 
+  it("fails channels beyond the bound as sshd would, from either side, and shows both to the tap", async () => {
+    const { client, server, taped, relay } = relayed({ bounds: { channels: 2, requestsPerSecond: 1000 } });
+    const open = (type: string, sender: number) =>
+      buildChannelOpen(type, { sender, window: 1, maxPacket: 32768 });
+    client.say(open("session", 7), open("session", 8), open("session", 9));
+    assert.deepEqual(await server.hear(), open("session", 7));
+    assert.deepEqual(await server.hear(), open("session", 8));
+    const failed = (recipient: number) =>
+      payload(92, u32(recipient), u32(2), string("open failed"), string(""));
+    assert.deepEqual(await client.hear(), failed(9));
+    server.say(open("x11", 3));
+    assert.deepEqual(await server.hear(), failed(3));
+    assert.deepEqual(
+      taped.slice(2).map(([from, bytes]) => [from, bytes[0]]),
+      [
+        ["downstream", 90],
+        ["upstream", 92],
+        ["upstream", 90],
+        ["downstream", 92],
+      ],
+    );
+    // One is refused by sshd, one is confirmed and closed by both: there is room again.
+    server.say(failed(7), payload(91, u32(8), u32(0), u32(1), u32(32768)));
+    await client.hear();
+    await client.hear();
+    client.say(payload(97, u32(0)));
+    await server.hear();
+    client.say(open("session", 9), open("session", 10));
+    assert.deepEqual(await server.hear(), open("session", 9));
+    assert.deepEqual(await client.hear(), failed(10), "closed by one side only is still open");
+    server.say(payload(97, u32(8)));
+    await client.hear();
+    client.say(open("session", 10));
+    assert.deepEqual(await server.hear(), open("session", 10));
+    relay.close();
+    await relay.ended;
+  });
+
+  it("ends a client that asks for more than its bounds allow, and takes any amount of data", async () => {
+    const legs = relayed({ bounds: { channels: 10, requestsPerSecond: 10 } });
+    const data = Array.from({ length: 500 }, (_, index) => buildChannelData(0, u32(index)));
+    legs.client.say(...data);
+    for (const bytes of data) assert.deepEqual(await legs.server.hear(), bytes);
+    const requests = Array.from({ length: 49 }, () => payload(98, u32(0), string("x"), bool(false)));
+    legs.client.say(...requests);
+    for (const bytes of requests) assert.deepEqual(await legs.server.hear(), bytes);
+    // Also what sshd does not know is asked for.
+    legs.client.say(...Array.from({ length: 20 }, () => payload(191)));
+    assert.deepEqual(await legs.relay.ended, { kind: "flood" });
+    assert.equal(((await legs.client.hear()) as { kind: string }).kind, "closed");
+  });
+
   it("does not wait for ever for a leg that will not end", async () => {
     const ends: string[] = [];
     const { client, relay } = relayed({ lingerMs: 50, onEnd: ({ kind }) => ends.push(kind) });

@@ -11,7 +11,7 @@ import { raiseFence } from "../../../gateway/firewall/fence.ts";
 import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
 import { ARCHIVIST_INDEX, childUid } from "../../../gateway/model/slot.ts";
 import { spawnConfined, type Confinement } from "../../../gateway/warden/confine.ts";
-import { addSandbox, labFile, layHost, run, SLOT, Talker } from "../../firewall/lab/network.ts";
+import { addSandbox, labFile, layHost, run, SLOT, Talker, NETWORK } from "../../firewall/lab/network.ts";
 import type { ProbeReport } from "./probe.ts";
 
 export interface ConfinedReport {
@@ -30,7 +30,7 @@ const CODE = "/root/checkout";
 const DATA = "/root/data";
 
 layHost();
-const fence = await raiseFence({ slot: SLOT, subnet: parseSubnet("10.213.0.0/20") });
+const fence = await raiseFence({ slot: SLOT, subnet: parseSubnet("10.213.0.0/20"), network: NETWORK });
 addSandbox("box", SANDBOX, fence.plan.gateway);
 await Talker.start("box", [process.execPath, labFile("peer-address.ts"), "22"]);
 const docker = await listenOn("/run/docker.sock");

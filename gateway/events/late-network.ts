@@ -1,0 +1,12 @@
+import { showMicros } from "../model/timestamps.ts";
+import type { LateFactRead } from "../evidence/late-facts.ts";
+import type { CowrieEvent } from "./cowrie-event.ts";
+import type { EventEnvelope } from "./event-mapper.ts";
+import { networkEvent } from "./network.ts";
+
+/** What it tried when its session was over. The last events of a session, each at its own time and with `late: true`. */
+export function lateNetworkEvents(envelope: EventEnvelope, facts: readonly LateFactRead[]): CowrieEvent[] {
+  return facts.flatMap(({ at, sandbox, fact }) =>
+    envelope.wrapAt(showMicros(at), [{ ...networkEvent(fact), late: true, mitsubako_sandbox: sandbox }]),
+  );
+}

@@ -1,0 +1,65 @@
+import type { Change } from "../model/capture.ts";
+import type { CapturesWriter } from "./captures-writer.ts";
+import type { Statements } from "./statements.ts";
+
+/**
+ * Takes a session out of the index, with the captures beside its recording, as if its folder had never been there. What only it had
+ * said is gone with it. Within the caller's transaction.
+ */
+export function forget(statements: Statements, captures: CapturesWriter, session: string): void {
+  const run = (sql: string, ...values: string[]) => {
+    statements.run(sql, values);
+  };
+  const texts = new Set<number>();
+  for (const { text } of statements.all("SELECT text FROM mentions WHERE session = ?", session))
+    texts.add(Number(text));
+  for (const table of ["mentions", "attempts", "transfers", "late_network", "waiting"])
+    run(`DELETE FROM ${table} WHERE session = ?`, session);
+  run("DELETE FROM sessions WHERE id = ?", session);
+
+  const own = statements.all("SELECT id, sandbox FROM captures WHERE session = ?", session);
+  for (const { id } of own) {
+    for (const { text } of statements.all("SELECT text FROM findings WHERE cause = ?", session))
+      texts.add(Number(text));
+    for (const table of ["files", "capture_sessions"])
+      run(`DELETE FROM ${table} WHERE capture = ?`, String(id));
+    run("DELETE FROM captures WHERE id = ?", String(id));
+  }
+  run("DELETE FROM findings WHERE cause = ?", session);
+  run("DELETE FROM stays WHERE cause = ?", session);
+  for (const sandbox of new Set(own.map((capture) => String(capture["sandbox"]))))
+    tellAgain(statements, captures, sandbox);
+
+  for (const text of texts) {
+    const said =
+      "SELECT 1 FROM mentions WHERE text = ? UNION ALL SELECT 1 FROM findings WHERE text = ? LIMIT 1";
+    if (statements.get(said, text, text) !== undefined) continue;
+    statements.run("DELETE FROM texts WHERE id = ?", [text]);
+    statements.run("DELETE FROM texts_parts WHERE rowid = ?", [text]);
+  }
+}
+
+/** What was first told by a capture that is gone is told by a later one of the sandbox. */
+function tellAgain(statements: Statements, captures: CapturesWriter, sandbox: string): void {
+  for (const row of statements.all("SELECT id, session, taken_us FROM captures WHERE sandbox = ?", sandbox)) {
+    const first = {
+      taken: Number(row["taken_us"]),
+      capture: String(row["id"]),
+      cause: String(row["session"]),
+    };
+    for (const { session } of statements.all(
+      "SELECT session FROM capture_sessions WHERE capture = ?",
+      first.capture,
+    ))
+      captures.stayed(String(session), first);
+    for (const file of statements.all("SELECT * FROM files WHERE capture = ?", first.capture))
+      captures.found(sandbox, Number(file["ordinal"]), changeOf(file), first);
+  }
+}
+
+function changeOf(row: Record<string, unknown>): Change {
+  const { kind, path, type, mode, uid, gid, size, modified_at, link_target, sha256 } = row;
+  const told = { mode, uid, gid, size, modifiedAt: modified_at, linkTarget: link_target, sha256 };
+  const there = Object.entries(told).filter(([, value]) => value !== null);
+  return { kind, path, type, ...Object.fromEntries(there) } as Change;
+}

@@ -1,0 +1,37 @@
+/** The part of a policy that says what is kept, and for how long. */
+import { z } from "zod";
+import { durationBetween, size, sizeBetween } from "./policy-units.ts";
+
+export const evidence = z.strictObject({
+  largestFile: size.prefault("64m").describe("A changed file over this size is listed, not kept."),
+  mostFiles: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(2000)
+    .describe("Files kept of one sandbox, over all its captures."),
+  mostBytes: size.prefault("512m").describe("Bytes kept of one sandbox, over all its captures."),
+  mostChanges: z.int().min(1).max(10_000_000).default(50_000).describe("Changes listed of one capture."),
+});
+
+export const events = z.strictObject({
+  rotateAt: sizeBetween("4k", "1 TiB").prefault("100m").describe("Size at which the event file is rotated."),
+  keep: z.int().min(1).max(100_000).default(30).describe("Rotated event files that are kept."),
+  stdout: z.boolean().default(false).describe("Also print events to standard output."),
+});
+
+export const retention = z.strictObject({
+  age: durationBetween("1s", "36500d")
+    .optional()
+    .describe("From the end of the day (UTC) on which a session began to its removal; never if absent."),
+  size: sizeBetween("1m", "1024 TiB")
+    .optional()
+    .describe(
+      "Bytes of all recordings and captured files; beyond it the oldest are removed. Without bound if absent.",
+    ),
+  free: sizeBetween("1m", "1024 TiB")
+    .optional()
+    .describe(
+      "Free room of the data folder's disk; below it the oldest are removed until there is so much again. Nothing is removed for room if absent. More than `limits.diskFloor`, or strangers are turned away first.",
+    ),
+});

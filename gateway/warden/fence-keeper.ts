@@ -1,0 +1,96 @@
+import type { Policy } from "../model/policy.ts";
+import { writeMetrics } from "./metrics.ts";
+import { Outside, type OutsideOptions } from "./outside.ts";
+
+export interface FenceKeeperOptions extends OutsideOptions {
+  /** The data folder, for the metrics. */
+  readonly data: string;
+}
+
+/** How often the kernel's state is compared with what should be, in milliseconds. */
+const LOOK = 15_000;
+/** On the monotonic clock: a step of the wall clock gives nobody a new hour. */
+const HOUR = 3_600_000;
+
+/** Keeps the fence as the policy wants it, and as it was: looks, repairs, tells; gives caps anew; leads a new policy in. */
+export class FenceKeeper implements AsyncDisposable {
+  readonly #options: FenceKeeperOptions;
+  readonly #outside: Outside;
+  readonly #timers: readonly NodeJS.Timeout[];
+  /** One thing at a time: a look in the middle of a change would see faults. */
+  #last: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  private constructor(options: FenceKeeperOptions, outside: Outside) {
+    this.#options = options;
+    this.#outside = outside;
+    this.#timers = [
+      setInterval(() => void this.#inTurn(() => this.#look()), LOOK),
+      setInterval(() => void this.#inTurn(() => this.#renewCaps()), HOUR),
+    ];
+    this.#sayOpenings();
+  }
+
+  static async start(options: FenceKeeperOptions): Promise<FenceKeeper> {
+    return new FenceKeeper(options, await Outside.start(options));
+  }
+
+  get outpostPid(): number | undefined {
+    return this.#outside.pid;
+  }
+
+  /** The way out of living sandboxes follows the new policy at once; where that fails, the next look tries again. */
+  policyChanged(): void {
+    void this.#inTurn(async () => {
+      await this.#options.fence.change(this.#options.network());
+      await this.#outside.changed();
+      this.#sayOpenings();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#last;
+    await this.#outside[Symbol.asyncDispose]();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(async () => {
+      if (this.#stopped) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.error({ err: error }, "the fence could not be looked at, changed or put right");
+      }
+    });
+    return this.#last;
+  }
+
+  async #look(): Promise<void> {
+    const { fence, data, slot, log } = this.#options;
+    const faults = [...(await fence.check()), ...(await this.#outside.faults())];
+    if (faults.length > 0) {
+      log.error({ faults }, "the fence was not as it should be; it is put right");
+      await fence.repair();
+      await this.#outside.repair();
+    }
+    writeMetrics(data, slot, await fence.caps());
+  }
+
+  /** Where this does not happen (we are dead, or nft refuses), caps stay as they are: used up stays used up. */
+  async #renewCaps(): Promise<void> {
+    if (this.#options.network().caps.per === "hour") await this.#options.fence.renewCaps();
+  }
+
+  #sayOpenings(): void {
+    const { openFences, egress, ports }: Policy["network"] = this.#options.network();
+    const { log } = this.#options;
+    if (openFences.length > 0)
+      log.warn(
+        `network.openFences: sandboxes may reach ${openFences.join(", ")} of your own networks. Remove the key if you do not mean that.`,
+      );
+    if (egress === "limited" || ports.some((rule) => rule.egress === "limited"))
+      log.warn("network.egress: sandboxes may connect to the outside, within the policy's caps and rates");
+  }
+}

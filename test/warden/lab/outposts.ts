@@ -1,0 +1,262 @@
+/**
+ * A real outpost, confined, with its cable, behind rules that lead a sandbox's packets to it as a fence does. Run by outpost.test.ts.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { cableFaults, layCable, liftCable } from "../../../gateway/firewall/outpost-cable.ts";
+import { fencePlan } from "../../../gateway/firewall/plan.ts";
+import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
+import { logGroupOf, type NetworkFact } from "../../../gateway/model/network-facts.ts";
+import type { OutpostConfiguration } from "../../../gateway/model/outpost-messages.ts";
+import { spawnConfined } from "../../../gateway/warden/confine.ts";
+import { spawnNetworkLog } from "../../../gateway/warden/network-log.ts";
+import { outpostCertificate } from "../../../gateway/warden/outpost-certificate.ts";
+import { Outpost } from "../../../gateway/warden/outpost.ts";
+import {
+  addSandbox,
+  inside,
+  labFile,
+  layHost,
+  ROUTED,
+  run,
+  SLOT,
+  Talker,
+} from "../../firewall/lab/network.ts";
+
+export interface OutpostsReport {
+  /** Of /proc/PID/status. */
+  readonly outpost: Readonly<Record<string, string>>;
+  readonly log: Readonly<Record<string, string>>;
+  /** Listing of its network namespace's links. */
+  readonly links: string;
+  readonly faults: Readonly<Record<"laid" | "laidAgain" | "spoiled" | "lifted", readonly string[]>>;
+  /** What the sandbox was answered, by what it did. */
+  readonly answers: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, readonly ToldFact[]>>;
+  /** Milliseconds from a packet to its fact. */
+  readonly delay: number;
+  readonly starts: number;
+  readonly outlived: readonly string[];
+  readonly linkAfterDeath: boolean;
+}
+
+export interface ToldFact {
+  readonly sandbox: string | undefined;
+  readonly mac: string | undefined;
+  readonly fact: NetworkFact;
+}
+
+const BOX = "10.213.0.2";
+const plan = fencePlan(SLOT, parseSubnet("10.213.0.0/20"));
+const { bridge, outpost: cable } = plan;
+
+layHost();
+run(`
+  ip link add ${bridge} type bridge
+  ip address add ${plan.gateway}/20 dev ${bridge}
+  ip link set ${bridge} up
+`);
+addSandbox("box", BOX, plan.gateway);
+rules();
+const resolver = await Talker.start("world", ["python3", "-uc", resolverProgram()]);
+
+const told: ToldFact[] = [];
+let starts = 0;
+mkdirSync("/run/keys");
+const tls = await outpostCertificate("/run/keys");
+const configuration: OutpostConfiguration = {
+  address: cable.address,
+  subnet: plan.subnet.cidr,
+  names: "invent",
+  resolvers: [ROUTED],
+  largestName: 100,
+  largestAnswer: 512,
+  tls,
+};
+const outpost = new Outpost({
+  configuration,
+  log: pino({ level: "warn" }, pino.destination(2)),
+  spawn: () =>
+    spawnConfined({
+      role: "outpost",
+      slot: SLOT,
+      entry: "gateway/outpost/main.ts",
+      codeRoot: process.cwd(),
+      folders: [],
+    }),
+  spawnLog: () => spawnNetworkLog(SLOT),
+  started: async (pid) => {
+    starts++;
+    await layCable(cable, pid);
+  },
+});
+outpost.onFact(({ sandbox, mac, fact }) => {
+  told.push({ sandbox, mac, fact });
+});
+await outpost.start();
+const pid = String(outpost.pid);
+const faults: Record<"laid" | "laidAgain" | "spoiled" | "lifted", readonly string[]> = {
+  laid: await cableFaults(cable),
+  laidAgain: [],
+  spoiled: [],
+  lifted: [],
+};
+const answers: Record<string, string> = {};
+const facts: Record<string, readonly ToldFact[]> = {};
+
+const started = performance.now();
+await act("fenced", "timeout 1 bash -c 'echo x >/dev/udp/10.9.8.7/99' || true", 1);
+const delay = performance.now() - started;
+await act("http", "curl -si --max-time 5 http://93.184.216.34:8080/", 1);
+await act("https", "curl -sik --max-time 5 https://93.184.216.34/", 1);
+await act(
+  "smtp",
+  `python3 -c 'import smtplib; m = smtplib.SMTP("93.184.216.34", 25, timeout=5); print(m.ehlo()); m.quit()'`,
+  1,
+);
+await act("datagram", "timeout 1 bash -c 'printf hello >/dev/udp/93.184.216.34/123'", 1);
+await act("name", ask("c2.example.com", "1.1.1.1"), 1);
+await act(
+  "spoofed",
+  "ip address add 10.99.0.1/32 dev lo; curl -s --max-time 1 --interface 10.99.0.1 http://93.184.216.34/ || true",
+  1,
+);
+
+await layCable(cable, Number(pid));
+faults.laidAgain = await cableFaults(cable);
+await act("http, the cable laid again", "curl -si --max-time 5 http://93.184.216.34/", 1);
+run(
+  `ip address del ${cable.host}/30 dev ${cable.link}; echo 0 >/proc/sys/net/ipv4/conf/${cable.link}/rp_filter`,
+);
+faults.spoiled = await cableFaults(cable);
+
+outpost.configure({ ...configuration, names: "resolve" });
+await layCable(cable, Number(pid));
+await sleep(500);
+await act("real name", ask("www.world", "8.8.8.8"), 1);
+
+outpost.configure({ ...configuration, address: undefined });
+await liftCable(cable);
+await liftCable(cable);
+faults.lifted = await cableFaults(cable);
+await act("http without a cable", "curl -s --max-time 1 http://93.184.216.34/ || echo nothing", 1);
+await layCable(cable, Number(pid));
+outpost.configure(configuration);
+await sleep(500);
+await act("http, the cable back", "curl -si --max-time 5 http://93.184.216.34/", 1);
+
+const status = (of: string) =>
+  Object.fromEntries(
+    readFileSync(`/proc/${of}/status`, "utf8")
+      .split("\n")
+      .map((line) => line.split(/:\s*/, 2) as [string, string]),
+  );
+const outpostStatus = status(pid);
+const logStatus = status(logPid());
+const links = run(`nsenter -t ${pid} -n ip -br address`);
+
+run(`kill -KILL ${pid}`);
+await sleep(100);
+const linkAfterDeath = existsSync(`/sys/class/net/${cable.link}`);
+await restarted(1);
+await act("http after its death", "curl -si --max-time 5 http://93.184.216.34/", 1);
+run(`kill -KILL ${logPid()}`);
+await restarted(2);
+await act("http after its log's death", "curl -si --max-time 5 http://93.184.216.34/", 1);
+const children = [String(outpost.pid), logPid()];
+await outpost[Symbol.asyncDispose]();
+if (children.some(lives)) throw new Error("something of it outlived its end");
+
+const outlived = await killWarden();
+resolver.end();
+const report: OutpostsReport = {
+  ...{ outpost: outpostStatus, log: logStatus, links, faults, answers, facts, delay, starts, outlived },
+  linkAfterDeath,
+};
+process.stdout.write(JSON.stringify(report), () => process.exit(0));
+
+/** Does it in the sandbox, and takes what is told of it: as many facts as it should be, or what there is after a while. */
+async function act(name: string, script: string, count: number): Promise<void> {
+  told.length = 0;
+  answers[name] = await inside("box", ["sh", "-c", `${script} 2>&1`]);
+  for (const end = Date.now() + 4000; Date.now() < end && told.length < count;) await sleep(5);
+  facts[name] = [...told];
+}
+
+/** As a fence leads packets, without its quotas. The log is not kept back until there is more of it. */
+function rules(): void {
+  const log = (rule: string) =>
+    `log prefix "mbk:${rule}" group ${logGroupOf(SLOT)} snaplen 160 queue-threshold 1`;
+  const from = `iifname "${bridge}"`;
+  run(`nft -f - <<'END'
+table inet lab {
+  chain judge {
+    type filter hook prerouting priority -150
+    ${from} ct state established accept
+    ${from} ip saddr != 10.213.0.0/20 ${log("spoofed")} drop
+    ${from} udp dport 53 ${log("dns")} accept
+    ${from} ip daddr 10.0.0.0/8 ${log("fence")} drop
+    ${from} meta nfproto ipv4 ${log("sinkhole")} accept
+  }
+  chain lead {
+    type nat hook prerouting priority -105
+    ${from} udp dport 53 dnat ip to ${cable.address}
+    ${from} tcp dport 25 dnat ip to ${cable.address}:4025
+    ${from} meta l4proto tcp dnat ip to ${cable.address}:4000
+    ${from} meta l4proto udp dnat ip to ${cable.address}:4000
+  }
+}
+END`);
+}
+
+/** Answers every question with one address. */
+function resolverProgram(): string {
+  return `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${ROUTED}", 53))
+print("ready")
+while True:
+    m, who = s.recvfrom(4096)
+    end = m.index(b"\\0", 12) + 5
+    s.sendto(m[:2] + b"\\x81\\x80\\0\\1\\0\\1\\0\\0\\0\\0" + m[12:end] + b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4" + bytes([93, 184, 216, 99]), who)
+`;
+}
+
+function ask(name: string, server: string): string {
+  const script = `const r = new (require("node:dns").promises.Resolver)(); r.setServers(["${server}"]); r.resolve4("${name}").then(a => console.log(a[0]))`;
+  return `${process.execPath} -e '${script}'`;
+}
+
+function logPid(): string {
+  return run(`pgrep -x tcpdump`).trim();
+}
+
+async function restarted(times: number): Promise<void> {
+  const end = Date.now() + 15_000;
+  const listens = () =>
+    run(`nsenter -t ${outpost.pid ?? 0} -n ss -Hltn 'sport = :4000' || true`).includes(":4000");
+  while (starts < 1 + times || outpost.pid === undefined || !listens()) {
+    if (Date.now() > end) throw new Error("the outpost was not started again");
+    await sleep(50);
+  }
+}
+
+/** A warden that is killed in the middle of it all; what of its outpost lives half a second later. */
+async function killWarden(): Promise<string[]> {
+  const warden = await Talker.start(undefined, [
+    process.execPath,
+    labFile("../../warden/lab/outpost-warden.ts"),
+  ]);
+  const child = await warden.ask("outpost?");
+  const pids = { outpost: child, log: logPid() };
+  if (!Object.values(pids).every(lives)) throw new Error("the warden has no outpost");
+  await warden.kill();
+  await sleep(500);
+  return Object.entries(pids).flatMap(([name, each]) => (lives(each) ? [name] : []));
+}
+
+function lives(each: string): boolean {
+  return existsSync(`/proc/${each}`) && !readFileSync(`/proc/${each}/stat`, "utf8").includes(") Z ");
+}
