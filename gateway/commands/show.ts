@@ -12,12 +12,15 @@ import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
 import { TERMINAL } from "./human.ts";
-import { tellStory, type SessionWhole, type Stayed } from "./story.ts";
+import { tellStory } from "./story.ts";
+import type { SessionWhole, Stayed } from "./story/whole.ts";
 import { jsonText } from "../model/json.ts";
 
 export interface ShowOptions {
   readonly data: string;
   readonly json?: boolean;
+  /** The story in full, not a screenful. */
+  readonly full?: boolean;
 }
 
 /** `mitsubako show SESSION`: one session as a short story. Throws `not-found`. */
@@ -28,7 +31,9 @@ export async function showCommand(
 ): Promise<number> {
   const session = await readSession(options.data, idOrPrefix);
   output.stdout.write(
-    options.json === true ? `${jsonText(jsonOf(session))}\n` : tellStory(session, output.now()),
+    options.json === true
+      ? `${jsonText(jsonOf(session))}\n`
+      : tellStory(session, { now: output.now(), full: options.full === true }),
   );
   return session.state === "damaged" ? 1 : 0;
 }

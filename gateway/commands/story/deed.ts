@@ -1,0 +1,51 @@
+import type { Observation } from "../../evidence/observation.ts";
+import { showable, type ByteString } from "../../model/bytes.ts";
+import { bytes, cut } from "../human.ts";
+
+/** One line for what an observation tells, or nothing if it is told elsewhere. */
+export function deed(one: Observation): string | undefined {
+  switch (one.kind) {
+    case "command":
+      return `[${one.channel}] ${one.way === "exec" ? "exec" : one.exact ? "$" : "$~"} ${showable(one.text)}`;
+    case "typed":
+      return `[${one.channel}] typed into a program: ${showable(one.text)}`;
+    case "terminal":
+      return one.change === "opened"
+        ? `[${one.channel}] terminal ${one.columns}×${one.rows}${one.term === undefined ? "" : ` ${showable(one.term)}`}`
+        : undefined;
+    case "variable":
+      return `[${one.channel}] environment ${showable(one.name)}=${showable(one.value)}`;
+    case "subsystem":
+      return `[${one.channel}] subsystem ${showable(one.name)}`;
+    case "transfer":
+      return `[${one.channel}] ${one.direction} by ${one.protocol}: ${showable(one.path as ByteString)}, ${bytes(one.size)}${one.whole ? "" : ", not whole"}${one.sha256 === undefined ? "" : `, sha256 ${one.sha256}`}`;
+    case "file-operation":
+      return `[${one.channel}] ${one.operation} ${showable(one.path as ByteString)}${one.to === undefined ? "" : ` → ${showable(one.to as ByteString)}`}${one.done ? "" : " (refused)"}`;
+    case "forward":
+      return `[${one.channel}] forward asked to ${showable(one.host)}:${one.port}`;
+    case "forward-data":
+      return `[${one.channel}] sent ${bytes(one.size)} to ${showable(one.host)}:${one.port}: ${cut(showable(one.data), 80)}`;
+    case "listen":
+      return `asked the sandbox to listen on ${showable(one.host)}:${one.port}`;
+    case "unreadable":
+      return `sent a packet of type ${one.messageNumber} that is none`;
+    case "channel-closed":
+      if (one.exitSignal !== undefined) return `[${one.channel}] killed by ${showable(one.exitSignal)}`;
+      return one.exitStatus === undefined || one.exitStatus === 0
+        ? undefined
+        : `[${one.channel}] exit status ${one.exitStatus}`;
+    case "session-opened":
+    case "client-version":
+    case "key-exchange":
+    case "key-offered":
+    case "tried":
+    case "sandbox-leased":
+    case "logged-in":
+    case "channel-opened":
+    case "network":
+    case "session-ended":
+      return undefined;
+    default:
+      return one satisfies never;
+  }
+}

@@ -1,0 +1,18 @@
+import { absoluteTime } from "../human.ts";
+import { networkLines } from "../network-story.ts";
+import type { SessionWhole } from "./whole.ts";
+
+/** What their sandbox tried on the network while they were in it. */
+export function triedOnNetwork({ evidence }: SessionWhole): string[] {
+  const lines = networkLines(evidence.observations.filter((one) => one.kind === "network"));
+  return lines.length === 0 ? [] : ["What was tried on the network", ...lines];
+}
+
+/** What a program that they left running tried. */
+export function triedUnattended({ unattended }: SessionWhole): string[] {
+  const lines = networkLines(unattended.map(({ fact }) => fact));
+  const last = unattended.at(-1);
+  return last === undefined
+    ? []
+    : [`What was tried on the network after they left, until ${absoluteTime(last.at)} UTC`, ...lines];
+}

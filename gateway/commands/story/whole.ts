@@ -1,0 +1,35 @@
+import type { LateFactRead } from "../../evidence/late-facts.ts";
+import type { RecordingRead } from "../../evidence/read.ts";
+import type { FoundRecording } from "../../index/find-recording.ts";
+import type { Change } from "../../model/capture.ts";
+
+/** All that is known of one session. */
+export interface SessionWhole extends RecordingRead {
+  readonly recording: FoundRecording;
+  /** Of the sandbox it was in; absent while that was not captured. */
+  readonly stayed?: Stayed;
+  /** What its sandbox tried on the network when it was over, as far as that is known by now. */
+  readonly unattended: readonly LateFactRead[];
+}
+
+/** What changed in a sandbox while a session was in it. */
+export interface Stayed {
+  readonly sandbox: string;
+  readonly takenAt: string;
+  /** Sessions that had been in the sandbox by then. */
+  readonly sessions: readonly string[];
+  readonly changes: readonly Change[];
+  /** The list of changes was cut at the policy's bound. */
+  readonly cut: boolean;
+}
+
+/** How a story is told. */
+export interface Telling {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Everything that is known; else a screenful. */
+  readonly full: boolean;
+}
+
+/** A part of the story: its heading, and lines below it. None: it has nothing to tell. */
+export type Chapter = (session: SessionWhole, telling: Telling) => readonly string[];
