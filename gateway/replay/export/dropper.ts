@@ -1,4 +1,4 @@
-import { unescaped } from "./shell-escapes.ts";
+import { unescaped } from "../../evidence/shell-escapes.ts";
 import type { Pipeline, Redirect, SimpleCommand, Word } from "./shell-words.ts";
 
 /** A pipeline that puts bytes into a file, when they can be known from what was typed or sent. */

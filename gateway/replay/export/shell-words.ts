@@ -1,4 +1,4 @@
-import { unescaped } from "./shell-escapes.ts";
+import { unescaped } from "../../evidence/shell-escapes.ts";
 
 /** A word after quotes and backslashes were taken off. */
 export interface Word {
