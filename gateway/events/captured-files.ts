@@ -5,7 +5,25 @@ import type { Observation } from "../evidence/observation.ts";
 import { fetchedFiles } from "../evidence/urls.ts";
 import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import type { EventEnvelope } from "./event-mapper.ts";
+import { field, maybe, type EventRows } from "./field.ts";
 import { textField } from "./text-fields.ts";
+
+export const CAPTURED_FILE_EVENTS: EventRows = {
+  "session.file_download": {
+    when: "a file that was found added or changed when the sandbox was captured",
+    fields: {
+      url: maybe("text"),
+      outfile: field("string"),
+      shasum: field("sha256"),
+      duplicate: field("boolean", "seen in an earlier capture"),
+      destfile: field("text"),
+      late: field("boolean"),
+      mitsubako_change: field("string", "`A` or `C`"),
+      mitsubako_sandbox: field("string"),
+      mitsubako_size: maybe("integer", "bytes"),
+    },
+  },
+};
 
 /** What earlier captures and sessions have told. */
 export interface KnownFiles {

@@ -1,18 +1,11 @@
 import type { Entry, SessionEnded, SessionOpened } from "../model/entries.ts";
+import type { SandboxId } from "../model/ids.ts";
 import type { Observation } from "../evidence/observation.ts";
 import { SessionObserver } from "../evidence/session-observer.ts";
 import { microsAt, showMicros } from "../model/timestamps.ts";
-import type { CowrieEvent, EventBody, EventValue } from "./cowrie-event.ts";
+import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import { cowrieEvents, type EventContext } from "./cowrie.ts";
-
-/** The recording itself, once it is finished. */
-export interface FinishedRecording {
-  /** Relative to the data folder. */
-  readonly path: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly sha256: string;
-}
+import { closing, type FinishedRecording } from "./session.ts";
 
 /**
  * Turns one session's entries into Cowrie events, in order and as they come. Pure: the same entries give the same events
@@ -24,6 +17,7 @@ export class EventMapper {
   #envelope: EventEnvelope | undefined;
   #last = 0n;
   #ended: SessionEnded | undefined;
+  #sandbox: SandboxId | undefined;
   #leftOut = 0;
 
   constructor(context: EventContext) {
@@ -48,7 +42,13 @@ export class EventMapper {
   /** As `end`, for who has observed the end already. */
   close(recording: FinishedRecording): CowrieEvent[] {
     if (this.#envelope === undefined) return [];
-    const bodies = closing(recording, this.#last, this.#ended, this.#leftOut);
+    const bodies = closing({
+      recording,
+      last: this.#last,
+      reason: this.#ended?.reason,
+      sandbox: this.#sandbox,
+      leftOut: this.#leftOut,
+    });
     return this.#envelope.wrap(this.#last, bodies);
   }
 
@@ -64,6 +64,7 @@ export class EventMapper {
       if (observation.kind === "session-opened")
         this.#envelope ??= new EventEnvelope(this.#context, observation);
       if (observation.kind === "session-ended") this.#ended = observation;
+      if (observation.kind === "sandbox-leased") this.#sandbox = observation.sandbox;
       if (this.#envelope === undefined) continue;
       const bodies = cowrieEvents(observation, this.#context);
       if (this.#envelope.count + bodies.length > MOST_EVENTS) this.#leftOut += bodies.length;
@@ -111,38 +112,6 @@ export class EventEnvelope {
       ...fields,
     }));
   }
-}
-
-function closing(
-  recording: FinishedRecording,
-  last: bigint,
-  ended: SessionEnded | undefined,
-  leftOut: number,
-): EventBody[] {
-  const milliseconds = Number(last / 1_000_000n);
-  const durations = {
-    duration: (milliseconds / 1000).toFixed(1),
-    duration_ms: milliseconds,
-  } satisfies Record<string, EventValue>;
-  const reason = ended?.reason ?? "cut-off";
-  return [
-    {
-      eventid: "cowrie.log.closed",
-      message: `Recording closed: ${recording.path}`,
-      ttylog: `data/${recording.path}`,
-      size: recording.size,
-      shasum: recording.sha256,
-      duplicate: false,
-      ...durations,
-    },
-    {
-      eventid: "cowrie.session.closed",
-      message: `Session closed after ${durations.duration} s: ${reason}`,
-      ...durations,
-      mitsubako_end_reason: reason,
-      ...(leftOut === 0 ? {} : { mitsubako_left_out: leftOut }),
-    },
-  ];
 }
 
 /** Of one session, before its last two. A flood of requests makes no flood of events; the recording has all of it. */

@@ -2,7 +2,33 @@ import { asText } from "../model/bytes.ts";
 import { showEndpoint } from "../model/endpoint.ts";
 import { NETWORK_RULES, type NetworkFact, type NetworkOutcome } from "../model/network-facts.ts";
 import type { EventBody } from "./cowrie-event.ts";
+import { field, maybe, type EventRow, type EventRows } from "./field.ts";
 import { textField } from "./text-fields.ts";
+
+const FIELDS = {
+  dst_port: field("integer", "0 where the protocol has none"),
+  data: maybe("text", "the first bytes that the sinkhole was sent, at most 1 KiB"),
+  mitsubako_protocol: field("string", "`tcp`, `udp`, `icmp`, `other`"),
+  mitsubako_protocol_number: maybe("integer", "for `other`"),
+  mitsubako_rule: field("string"),
+  mitsubako_src_port: field("integer", "the sandbox's"),
+  mitsubako_count: field("integer", "how many like it"),
+  mitsubako_name: maybe("text", "asked for or spoken of"),
+  mitsubako_size: maybe("integer", "bytes that the sinkhole was sent"),
+  mitsubako_sandbox: maybe("string", "of late ones"),
+};
+
+/** Ours: Cowrie has no word for what its shell could never try. */
+export const NETWORK_EVENTS: EventRows = {
+  "network.denied": row("the sandbox tried something on its network that was stopped"),
+  "network.capped": row("it was stopped because a byte cap is used up"),
+  "network.allowed": row("it was let out, or a name was looked up"),
+  "network.sinkholed": row("the sinkhole answered it in the world's place"),
+} satisfies Record<`network.${NetworkOutcome}`, EventRow>;
+
+function row(when: string): EventRow {
+  return { when, fields: FIELDS };
+}
 
 /** What a sandbox tried on its network. `dst_ip` and `dst_port` are where it wanted to go, whoever answered. */
 export function networkEvent(fact: NetworkFact): EventBody {

@@ -7,7 +7,7 @@ import type { Entry } from "../../gateway/model/entries.ts";
 import { string, u32 } from "../../gateway/ssh/messages/writer.ts";
 import { Conversation } from "../evidence/conversation.ts";
 import { HOSTILE_FACTS, NETWORK_FACTS } from "../evidence/network-facts.ts";
-import { EVENTS, faults } from "./field-table.ts";
+import { EVENTS, faults, orderFaults } from "./field-table.ts";
 
 const CONTEXT = { uuid: "5f1c1c0e-2a6b-11f1-9d6e-0242ac120002", arch: "linux-x64-lsb" };
 const RECORDING = {
@@ -91,6 +91,7 @@ test("a session's events in their order", () => {
 test("every field is there and of the type that the schema gives it", () => {
   const events = map(everything().whole());
   assert.deepEqual(events.flatMap(faults), []);
+  assert.deepEqual(orderFaults(events), []);
   const seen = new Set(events.map(({ eventid }) => eventid.replace("cowrie.", "")));
   assert.deepEqual(
     Object.keys(EVENTS).filter((name) => !seen.has(name)),
