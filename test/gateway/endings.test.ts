@@ -22,19 +22,24 @@ import {
 const WHO = { user: "root", password: "x", from: "127.0.1.1" };
 /** Nothing of another gateway comes there between two of ours. */
 const OWN_SLOT = 10;
+/** Milliseconds by which a busy machine may be late; the reasons say which deadline it was. */
+const LATE = 20_000;
 
 describe("deadlines", { concurrency: 2 }, () => {
   it("before login, idle, of the session, and of the sandbox", async () => {
-    await using gateway = await startGateway({ policy: "deadlines: { login: 4s, idle: 2s, session: 5s }\n" });
-    const began = performance.now();
-    const silent = connect(gateway.port, "127.0.0.1");
-    await once(silent.resume(), "end");
-    // Long enough for the others to be let in while the first sandbox is still being made.
-    within(performance.now() - began, 3900, 6000, "LoginGraceTime");
+    await using gateway = await startGateway({ policy: "deadlines: { login: 8s, idle: 2s, session: 8s }\n" });
+    const silent = timed("a silent client", 7900, async () => {
+      await once(connect(gateway.port, "127.0.0.1").resume(), "end");
+    });
     // Its source has a sandbox from here on: what is timed is the deadline, not the making of one.
     assert.equal((await ssh(gateway, WHO, ["true"])).code, 0);
-    assert.notEqual((await timed(gateway, "sleep 60", 1900, 4500)).code, 0);
-    assert.notEqual((await timed(gateway, "while sleep 0.3; do echo; done", 4500, 7500)).code, 0);
+    await timed("an idle one", 1900, async () => {
+      assert.notEqual((await ssh(gateway, WHO, ["sleep 60"])).code, 0);
+    });
+    await timed("a busy one", 7500, async () => {
+      assert.notEqual((await ssh(gateway, WHO, ["while sleep 0.3; do echo; done"])).code, 0);
+    });
+    await silent;
     const reasons = await eventually("four sessions", async () => {
       const listed = await reasonsOf(gateway);
       return listed.length >= 4 ? listed : undefined;
@@ -44,7 +49,9 @@ describe("deadlines", { concurrency: 2 }, () => {
 
   it("a sandbox's life ends its sessions and it is gone", async () => {
     await using gateway = await startGateway({ policy: "sandbox: { life: 8s, spares: 1 }\n" });
-    await timed(gateway, "while sleep 0.3; do echo; done", 7000, 13_000);
+    await timed("a busy one", 7000, async () => {
+      await ssh(gateway, WHO, ["while sleep 0.3; do echo; done"]);
+    });
     const [reason] = await eventually("its end", async () =>
       (await reasonsOf(gateway)).length > 0 ? reasonsOf(gateway) : undefined,
     );
@@ -153,9 +160,9 @@ describe("kill -9 and a clean stop", () => {
     await using gateway = await startGateway({ policy: "deadlines: { drain: 1s }\n", slot: OWN_SLOT });
     const held = client(gateway, "echo ready; sleep 60");
     await once(held.stdout, "data");
-    const began = performance.now();
-    assert.equal(await gateway.stop(), 0);
-    within(performance.now() - began, 900, 20_000, "the stop");
+    await timed("the stop", 900, async () => {
+      assert.equal(await gateway.stop(), 0);
+    });
     assert.deepEqual(await reasonsOf(gateway), ["drain"]);
     assert.deepEqual(await remains(gateway.slot), []);
   });
@@ -190,15 +197,15 @@ describe("two gateways on one machine", () => {
   });
 });
 
-async function timed(gateway: Gateway, command: string, least: number, most: number) {
+/** Nothing here ends earlier than it should, however busy the machine; nor by a minute's patience of somebody else. */
+async function timed(what: string, least: number, run: () => Promise<void>): Promise<void> {
   const began = performance.now();
-  const ran = await ssh(gateway, WHO, [command]);
-  within(performance.now() - began, least, most, command);
-  return ran;
-}
-
-function within(took: number, least: number, most: number, what: string): void {
-  assert.ok(took >= least && took <= most, `${what}: ${Math.round(took)} ms, not ${least} to ${most}`);
+  await run();
+  const took = performance.now() - began;
+  assert.ok(
+    took >= least && took <= least + LATE,
+    `${what}: ${Math.round(took)} ms, not ${least} and a little`,
+  );
 }
 
 async function reasonsOf(gateway: Gateway): Promise<string[]> {

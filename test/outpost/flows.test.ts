@@ -42,7 +42,7 @@ describe("which connection was for whom", () => {
     const started = performance.now();
     assert.equal(await known.claim(BOX, "tcp", 1), undefined);
     const waited = performance.now() - started;
-    assert.ok(waited >= LOG_WAIT - 20 && waited < LOG_WAIT + 500, `${waited} ms`);
+    assert.ok(waited >= LOG_WAIT - 20 && waited < LOG_WAIT + 5000, `${waited} ms`);
     known.logged(ledAway(1));
     pass(10_000);
     assert.deepEqual(never, []);

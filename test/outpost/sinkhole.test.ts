@@ -293,9 +293,9 @@ describe("each connection is told once", () => {
     const from = socket.localPort ?? 0;
     socket.write("x".repeat(3000));
     const started = performance.now();
-    const fact = await factOf(from, 6000);
+    const fact = await factOf(from, 15_000);
     const waited = performance.now() - started;
-    assert.ok(waited > 1500 && waited < 4000, `${waited} ms`);
+    assert.ok(waited > 1500 && waited < 15_000, `${waited} ms`);
     assert.deepEqual([fact.data?.length, fact.size], [1024, 3000]);
     socket.end("more");
     await once(socket, "close");

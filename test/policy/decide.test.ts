@@ -140,8 +140,8 @@ describe("verdicts", () => {
     const policy = policyOf(yaml);
     const started = performance.now();
     for (let i = 0; i < 20; i++) decide(policy, attempt("a", `${"a".repeat(150)}${"!".repeat(360)}`));
-    // A backtracking engine needs longer than the age of the universe; a second leaves room for a busy machine.
-    assert.ok(performance.now() - started < 1000);
+    // A backtracking engine needs longer than the age of the universe; ten seconds leave room for a busy machine.
+    assert.ok(performance.now() - started < 10_000);
   });
 });
 
