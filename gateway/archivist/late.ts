@@ -4,7 +4,7 @@ import type { Evidence } from "../evidence/extract.ts";
 import { readLateFacts } from "../evidence/late-facts.ts";
 import { capturedFileEvents } from "../events/captured-files.ts";
 import type { EventEnvelope } from "../events/event-mapper.ts";
-import { lateNetworkEvents } from "../events/late-network.ts";
+import { lateFactEvents } from "../events/late-facts.ts";
 import { captureId, captureOrdinals, readCapture } from "../index/captures.ts";
 import type { IndexStore } from "../index/store.ts";
 import type { SessionId } from "../model/ids.ts";
@@ -83,7 +83,7 @@ async function finishNetwork(
   const path = join(folder, NETWORK_FILE);
   const read = await readLateFacts(join(dataFolder, path));
   if (read === undefined || !isTold) return;
-  if (read.unreadable > 0) problem(`${path}: ${read.unreadable} lines are no network facts.`);
-  if (envelope !== undefined) emit(session, lateNetworkEvents(envelope, read.facts));
+  if (read.unreadable > 0) problem(`${path}: ${read.unreadable} lines are no facts.`);
+  if (envelope !== undefined) emit(session, lateFactEvents(envelope, read.facts));
   index.putLateNetwork(session, read);
 }

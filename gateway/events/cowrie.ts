@@ -4,7 +4,7 @@ import { command } from "./command.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { forwardAsked, forwardData } from "./forward.ts";
 import { keyShown, login } from "./login.ts";
-import { networkEvent } from "./network.ts";
+import { sandboxFactEvents } from "./sandbox-fact.ts";
 import { connected } from "./session.ts";
 import { upload } from "./upload.ts";
 
@@ -42,7 +42,9 @@ export function cowrieEvents(observation: Observation, context: EventContext): E
     case "forward-data":
       return [forwardData(observation)];
     case "network":
-      return [networkEvent(observation)];
+    case "process":
+    case "file":
+      return sandboxFactEvents(observation);
     case "unreadable":
       return [malformedPacket(observation)];
     case "sandbox-leased":

@@ -7,7 +7,7 @@ import type {
   SessionEnded,
   SessionOpened,
 } from "../model/entries.ts";
-import type { NetworkFact } from "../model/network-facts.ts";
+import type { SandboxFact } from "../model/sandbox-facts.ts";
 
 /**
  * What happened in a session, read out of its entries. Each cites the entry that told it: its ordinal in the recording, from 0,
@@ -40,7 +40,7 @@ export type Observed =
   | ForwardData
   | ListenAsked
   | Unreadable
-  | NetworkFact
+  | SandboxFact
   | SessionEnded;
 
 export interface InChannel {
@@ -67,6 +67,8 @@ export interface Tried {
   readonly methodName?: ByteString;
   readonly password?: ByteString;
   readonly newPassword?: ByteString;
+  /** There was a password, which retention has dropped since. */
+  readonly passwordDropped?: true;
   readonly key?: Omit<Offered, "kind" | "user">;
   /** Absent: the session ended before an answer. */
   readonly outcome?: "accepted" | "refused" | "key-acceptable";

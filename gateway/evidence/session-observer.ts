@@ -1,7 +1,7 @@
 import type { ByteString } from "../model/bytes.ts";
-import type { Answer, Attempt, Credential, Entry, Fact } from "../model/entries.ts";
+import type { Answer, Attempt, Credential, CredentialDropped, Entry, Fact } from "../model/entries.ts";
 import { ChannelObserver } from "./channel-observer.ts";
-import { networkFactOf } from "./network-fact.ts";
+import { sandboxFactOf } from "./sandbox-fact.ts";
 import type { Observation, Observed, Offered, Tried } from "./observation.ts";
 import { parseConnectionMessage } from "../ssh/messages/message.ts";
 import type { ChannelOpen } from "../ssh/messages/channel-open.ts";
@@ -15,7 +15,7 @@ export class SessionObserver {
   #entry = -1;
   #at = 0n;
   /** The attempt that has no answer yet. */
-  #attempt: { readonly asked: Attempt; credential?: Credential } | undefined;
+  #attempt: { readonly asked: Attempt; credential?: Credential | CredentialDropped } | undefined;
   readonly #keysOffered = new Set<string>();
   readonly #channels = new Map<number, ChannelObserver>();
 
@@ -59,6 +59,7 @@ export class SessionObserver {
         return [...before, ...this.#offer(fact)];
       }
       case "credential":
+      case "credential-dropped":
         if (this.#attempt?.asked.number === fact.attempt) this.#attempt.credential = fact;
         return NONE;
       case "answer": {
@@ -67,8 +68,10 @@ export class SessionObserver {
         this.#attempt = undefined;
         return [told];
       }
-      case "network": {
-        const checked = networkFactOf(fact);
+      case "network":
+      case "process":
+      case "file": {
+        const checked = sandboxFactOf(fact);
         return checked === undefined ? NONE : [checked];
       }
       case "local-reply":
@@ -143,19 +146,28 @@ const MOST_DATA = 1024;
 const NOTHING: Observation[] = [];
 const NONE: readonly Observed[] = [];
 
-function tried(asked: Attempt, credential: Credential | undefined, answer: Answer | undefined): Tried {
+function tried(
+  asked: Attempt,
+  credential: Credential | CredentialDropped | undefined,
+  answer: Answer | undefined,
+): Tried {
   return {
     kind: "tried",
     number: asked.number,
     user: asked.user,
     method: asked.method,
     ...(asked.methodName === undefined ? {} : { methodName: asked.methodName }),
-    ...(credential === undefined ? {} : { password: credential.password }),
-    ...(credential?.newPassword === undefined ? {} : { newPassword: credential.newPassword }),
+    ...(credential === undefined ? {} : passwords(credential)),
     ...(asked.key === undefined ? {} : { key: keyOf(asked.key) }),
     ...(answer === undefined ? {} : { outcome: answer.outcome, by: answer.by }),
     ...(answer?.rule === undefined ? {} : { rule: answer.rule }),
   };
+}
+
+function passwords(credential: Credential | CredentialDropped): Partial<Tried> {
+  if (credential.kind === "credential-dropped") return { passwordDropped: true };
+  const { password, newPassword } = credential;
+  return { password, ...(newPassword === undefined ? {} : { newPassword }) };
 }
 
 function keyOf(key: NonNullable<Attempt["key"]>): Omit<Offered, "kind" | "user"> {

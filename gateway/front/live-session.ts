@@ -1,5 +1,5 @@
 import type { EndReason } from "../model/end-reason.ts";
-import type { NetworkFact } from "../model/network-facts.ts";
+import type { SandboxFact } from "../model/sandbox-facts.ts";
 import type { Ending } from "./ending.ts";
 import { reasonFor } from "./reasons.ts";
 import type { SessionRecording } from "./session-recording.ts";
@@ -18,11 +18,11 @@ export class LiveSession {
     this.#ending.end(reason);
   }
 
-  /** Writes down what its sandbox tried. Comes between any two things that the session does; once that is over it is nothing. */
-  tried(fact: NetworkFact): void {
+  /** Writes down what its sandbox did. Comes between any two things that the session does; once that is over it is nothing. */
+  did(facts: readonly SandboxFact[]): void {
     if (this.#ending.over) return;
     try {
-      this.#recording.fact(fact);
+      for (const fact of facts) this.#recording.fact(fact);
     } catch (error) {
       this.#ending.end(...reasonFor(error));
     }

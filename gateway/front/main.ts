@@ -26,8 +26,8 @@ const warden = new WardenLink((notice, server) => {
     case "end-session":
       live.get(notice.session)?.end(notice.reason);
       break;
-    case "network":
-      live.get(notice.session)?.tried(notice.fact);
+    case "sandbox-facts":
+      live.get(notice.session)?.did(notice.facts);
       break;
     case "drain":
       drain(notice.within);

@@ -4,6 +4,7 @@ import type { Observation } from "../evidence/observation.ts";
 import type { ByteString } from "../model/bytes.ts";
 import { showEndpoint } from "../model/endpoint.ts";
 import type { NetworkFact } from "../model/network-facts.ts";
+import type { SandboxFact } from "../model/sandbox-facts.ts";
 
 /** What a text is that a session can be found by. */
 export type TextKind =
@@ -61,12 +62,12 @@ export function textsOf(observations: Iterable<Observation>, already = 0): Told[
   return texts;
 }
 
-/** As `textsOf`, for what was tried on the network after the session. @param started microseconds since 1970. */
+/** As `textsOf`, for what its sandbox did after the session. @param started microseconds since 1970. */
 export function lateTextsOf(facts: readonly LateFactRead[], started: number): Told[] {
   const texts = new Map<string, Told>();
   for (const { at, fact } of facts) {
     const after = BigInt(Math.max(0, at - started)) * 1000n;
-    for (const [kind, given] of ofNetwork(fact)) {
+    for (const [kind, given] of ofFact(fact)) {
       if (given === undefined || texts.has(given)) continue;
       texts.set(given, { kind, text: stored(given), at: after });
     }
@@ -118,6 +119,12 @@ function told(one: Observation): readonly Given[] {
       return [["forward", `${one.host}:${one.port}`]];
     case "network":
       return ofNetwork(one);
+    case "file":
+      return [
+        ["file", one.path],
+        ["sha256", one.sha256],
+      ];
+    case "process":
     case "key-offered":
     case "channel-opened":
     case "channel-closed":
@@ -131,6 +138,10 @@ function told(one: Observation): readonly Given[] {
     default:
       return one satisfies never;
   }
+}
+
+function ofFact(fact: SandboxFact): readonly Given[] {
+  return told({ ...fact, entry: 0, at: 0n });
 }
 
 function ofNetwork({ name, to }: NetworkFact): readonly Given[] {

@@ -2,7 +2,7 @@ import type { ByteString } from "./bytes.ts";
 import type { EndReason } from "./end-reason.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { SandboxId, SessionId } from "./ids.ts";
-import type { NetworkFact } from "./network-facts.ts";
+import type { SandboxFact } from "./sandbox-facts.ts";
 
 /**
  * What a recording holds, decoded. Everything else (evidence, events, index, play) is computed from these
@@ -39,11 +39,12 @@ export type Fact =
   | KeyExchange
   | Attempt
   | Credential
+  | CredentialDropped
   | Answer
   | SandboxLeased
   | LoggedIn
   | LocalReply
-  | NetworkFact
+  | SandboxFact
   | SessionEnded;
 
 /** Always the first entry. */
@@ -124,6 +125,12 @@ export interface Credential {
   readonly password: ByteString;
   /** The new password, when the request asked for a change (RFC 4252 section 8). */
   readonly newPassword?: ByteString;
+}
+
+/** What is left of a `Credential` whose passwords were dropped, of the same size in the recording. */
+export interface CredentialDropped {
+  readonly kind: "credential-dropped";
+  readonly attempt: number;
 }
 
 export interface Answer {

@@ -1,7 +1,7 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { EndReason } from "./end-reason.ts";
 import type { SandboxId, SessionId } from "./ids.ts";
-import type { NetworkFact } from "./network-facts.ts";
+import type { SandboxFact } from "./sandbox-facts.ts";
 import type { HostKeyFile, Persona } from "./persona.ts";
 
 /**
@@ -98,8 +98,8 @@ export type WardenNotice =
   /** Comes with a listening socket. */
   | { readonly kind: "listen" }
   | { readonly kind: "end-session"; readonly session: SessionId; readonly reason: EndReason }
-  /** What the session's sandbox tried; for its recording. */
-  | { readonly kind: "network"; readonly session: SessionId; readonly fact: NetworkFact }
+  /** What the session's sandbox did, in order; for its recording. */
+  | { readonly kind: "sandbox-facts"; readonly session: SessionId; readonly facts: readonly SandboxFact[] }
   /** Accept no more; end what is still open after so many milliseconds; then exit. */
   | { readonly kind: "drain"; readonly within: number };
 

@@ -1,5 +1,5 @@
 import type { SandboxId, SessionId } from "./ids.ts";
-import type { NetworkFact } from "./network-facts.ts";
+import type { SandboxFact } from "./sandbox-facts.ts";
 
 /**
  * What comes to lie beside a recording after its session's end. Like the recording it is truth, and what is told of it is told in
@@ -19,7 +19,10 @@ export function captureOrdinal(name: string): number | undefined {
 /** A session has one capture, or one more for each time that it changed its sandbox; more than this is no session of ours. */
 export const MOST_CAPTURES = 99;
 
-/** What a session's sandbox tried when nobody was in it any more, one LateFact in JSON a line. */
+/**
+ * What a session's sandbox did when nobody was in it any more, one LateFact in JSON a line. Its name is older than the facts
+ * of processes and files in it.
+ */
 export const NETWORK_FILE = "network.jsonl";
 
 /** Where that grows while the sandbox lives, relative to the data folder. */
@@ -34,11 +37,13 @@ export interface LateFact {
   /** Wall clock, as in recordings. */
   readonly at: string;
   readonly sandbox: SandboxId;
-  readonly fact: NetworkFact;
+  readonly fact: SandboxFact;
 }
 
-/** Of one session. What is more is counted in the log. */
+/** Of one session and one kind, so that a flood of one leaves room for the others. What is more is counted in the log. */
 export const MOST_LATE_FACTS = 2000;
 export const MOST_LATE_BYTES = 4 * 1024 * 1024;
-/** Of one line: every byte of a name and of first data as an escape of six characters, and the rest. */
-export const LONGEST_LATE_FACT = 16 * 1024;
+/** The kinds of facts that there are. */
+export const LATE_KINDS = 3;
+/** Of one line: every byte of a path and of arguments as an escape of six characters, and the rest. */
+export const LONGEST_LATE_FACT = 80 * 1024;

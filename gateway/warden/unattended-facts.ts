@@ -30,13 +30,13 @@ import { isMissing } from "../model/missing.ts";
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
 
 /**
- * What sandboxes try when nobody is in them, each session's in a file of its own that grows in `live/network/` and is moved beside
+ * What sandboxes do when nobody is in them, each session's in a file of its own that grows in `live/network/` and is moved beside
  * the recording when it is whole. A line leaves in one write, so that whoever kills this process leaves whole lines.
  */
 export class UnattendedFacts {
   readonly #data: string;
   readonly #readers: number;
-  readonly #files = new Map<SessionId, { lines: number; bytes: number }>();
+  readonly #files = new Map<SessionId, Map<LateFact["fact"]["kind"], Kept>>();
 
   /** @param readers the group that may read them. */
   constructor(data: string, readers: number) {
@@ -50,8 +50,9 @@ export class UnattendedFacts {
    */
   append(session: SessionId, folder: string, late: LateFact): boolean {
     const line = Buffer.from(`${JSON.stringify(late)}\n`);
-    const file = this.#files.get(session) ?? { lines: 0, bytes: 0 };
-    if (file.lines >= MOST_LATE_FACTS || file.bytes + line.length > MOST_LATE_BYTES) return false;
+    const file = this.#files.get(session) ?? new Map<LateFact["fact"]["kind"], Kept>();
+    const { lines, bytes } = file.get(late.fact.kind) ?? { lines: 0, bytes: 0 };
+    if (lines >= MOST_LATE_FACTS || bytes + line.length > MOST_LATE_BYTES) return false;
     if (line.length > LONGEST_LATE_FACT) return false;
     const path = join(this.#data, openNetworkFile(dayOf(folder), session));
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -70,7 +71,7 @@ export class UnattendedFacts {
     } finally {
       closeSync(fd);
     }
-    this.#files.set(session, { lines: file.lines + 1, bytes: file.bytes + line.length });
+    this.#files.set(session, file.set(late.fact.kind, { lines: lines + 1, bytes: bytes + line.length }));
     return true;
   }
 
@@ -115,6 +116,11 @@ export class UnattendedFacts {
     }
     rmSync(from);
   }
+}
+
+interface Kept {
+  readonly lines: number;
+  readonly bytes: number;
 }
 
 /** `recordings/<date>/<session>` */

@@ -4,7 +4,9 @@ import type { Fence } from "../firewall/fence.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts";
+import type { ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
+import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { LoadedPolicy, Policy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid } from "../model/slot.ts";
@@ -31,7 +33,7 @@ import { Recordings } from "./recordings.ts";
 import { Retention } from "./retention.ts";
 import { Seals } from "./seals.ts";
 import { LiveSessions, type LiveSession } from "./sessions.ts";
-import { NetworkFacts } from "./network-facts.ts";
+import { SandboxFacts } from "./sandbox-facts.ts";
 import { outpostCertificate } from "./outpost-certificate.ts";
 
 export interface WardenOptions {
@@ -78,7 +80,7 @@ export class Warden implements AsyncDisposable {
   #floor: DiskFloor | undefined;
   #answers: Answers | undefined;
   #keeper: FenceKeeper | undefined;
-  #facts: NetworkFacts | undefined;
+  #facts: SandboxFacts | undefined;
   readonly #syncing = new AbortController();
 
   constructor(options: WardenOptions) {
@@ -89,12 +91,13 @@ export class Warden implements AsyncDisposable {
     this.#archivist = new Archivist({
       log,
       sealed: (session, folder) => this.#seals?.take(session, folder) ?? Promise.resolve(),
+      redacted: (redaction) => this.#seals?.redact(redaction) ?? Promise.resolve(),
       start: () => ({
         kind: "start",
         dataFolder: "/run/mitsubako/data",
         sensor: options.sensor,
         uuid: data.identity.uuid,
-        events: this.#policy.policy.events,
+        ...this.#archiving,
       }),
       spawn: () =>
         spawnConfined({
@@ -137,7 +140,14 @@ export class Warden implements AsyncDisposable {
     const { slot, data, engine, fence, persona, hostKeys, log } = this.#options;
     const tooFewFiles = checkOpenFiles(this.#policy.policy.limits);
     if (tooFewFiles !== undefined) log.warn(tooFewFiles);
-    const seals = await Seals.open({ data: data.path, readers: this.#readers, log });
+    const seals = await Seals.open({
+      data: data.path,
+      readers: this.#readers,
+      dropsCredentials: (session, day) =>
+        !this.#recordings.isNeeded(session) &&
+        isOver(day, this.#policy.policy.retention.credentials, Date.now()),
+      log,
+    });
     this.#seals = seals;
     await this.#recordings.recover();
     await this.#archivist.start();
@@ -178,7 +188,7 @@ export class Warden implements AsyncDisposable {
       room: () => floor.room,
     });
     this.#pool = pool;
-    const facts = new NetworkFacts({
+    const facts = new SandboxFacts({
       pool,
       sessions: this.#sessions,
       tell: (front, notice) => {
@@ -253,7 +263,7 @@ export class Warden implements AsyncDisposable {
         this.#fronts.tellAll({ kind: "configure", configuration: this.#configuration() });
         this.#pool?.policyChanged();
         this.#keeper?.policyChanged();
-        this.#archivist.tell({ kind: "policy", events: update.loaded.policy.events });
+        this.#archivist.tell({ kind: "policy", ...this.#archiving });
         void this.#retention?.look();
         break;
       default:
@@ -289,6 +299,13 @@ export class Warden implements AsyncDisposable {
   /** The group that reads recordings: the archivist's. */
   get #readers(): number {
     return childUid(this.#options.slot, ARCHIVIST_INDEX);
+  }
+
+  /** What of the policy the archivist goes by. */
+  get #archiving(): Pick<ToArchivist & { kind: "policy" }, "events" | "credentials"> {
+    const { events, retention } = this.#policy.policy;
+    const { credentials } = retention;
+    return { events, ...(credentials === undefined ? {} : { credentials }) };
   }
 
   #configuration(): FrontConfiguration {

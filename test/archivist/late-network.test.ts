@@ -7,7 +7,7 @@ import { rebuild } from "../../gateway/archivist/rebuild.ts";
 import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
 import { IndexReader } from "../../gateway/index/query.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
-import { MOST_LATE_BYTES, MOST_LATE_FACTS } from "../../gateway/model/late-files.ts";
+import { LATE_KINDS, MOST_LATE_BYTES, MOST_LATE_FACTS } from "../../gateway/model/late-files.ts";
 import { faults } from "../events/field-table.ts";
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
 import { BOT, HOSTILE_FACTS, LOOKED_UP, NETWORK_FACTS, SUNK } from "../evidence/network-facts.ts";
@@ -116,8 +116,13 @@ for (const [what, text, good, bad] of [
   ],
   ["deep nesting", `${"[".repeat(8000)}\n${line(BOT)}`, 1, 1],
   ["a line over the bound", `${"x".repeat(20_000)}\n${line(BOT)}`, 1, 1],
-  ["one endless line", Buffer.alloc(2 * MOST_LATE_BYTES, "x"), 0, 1],
-  ["more lines than are kept", line(BOT).repeat(MOST_LATE_FACTS + 3), MOST_LATE_FACTS, 3],
+  ["one endless line", Buffer.alloc(2 * LATE_KINDS * MOST_LATE_BYTES, "x"), 0, 1],
+  [
+    "more lines than are kept",
+    line(BOT).repeat(LATE_KINDS * MOST_LATE_FACTS + 3),
+    LATE_KINDS * MOST_LATE_FACTS,
+    3,
+  ],
   ["nothing", "", 0, 0],
 ] as const)
   test(`network.jsonl with ${what}: the good lines are told, the others counted`, async (t) => {

@@ -32,16 +32,16 @@ test("what its sandbox tried is in a session's recording at once, between what e
   const ending = new Ending();
   const own = new SessionRecording(recording);
   const live = new LiveSession(ending, own);
-  live.tried(BOT);
+  live.did([BOT]);
   assert.deepEqual(await facts(recording.path), [BOT]);
   const tap = own.tap();
   tap.packet("upstream", Buffer.from([94, 0, 0, 0, 0, 0, 0, 0, 1, 65]));
-  live.tried(SUNK);
+  live.did([SUNK]);
   tap.flush();
   ending.end("client-closed");
-  live.tried(BOT);
+  live.did([BOT]);
   await own.end(ending.fact);
-  live.tried(BOT);
+  live.did([BOT]);
   assert.deepEqual(await facts(recording.path), [
     BOT,
     SUNK,
@@ -55,7 +55,7 @@ test("a fact that cannot be recorded ends the session, and nothing else", (t) =>
   t.after(() => recording[Symbol.asyncDispose]());
   const live = new LiveSession(ending, new SessionRecording(recording));
   // Over the bound of an entry: the writer takes nothing more after it.
-  live.tried({ ...BOT, data: "x".repeat(5 * 1024 * 1024) as NonNullable<typeof BOT.data> });
+  live.did([{ ...BOT, data: "x".repeat(5 * 1024 * 1024) as NonNullable<typeof BOT.data> }]);
   assert.equal(ending.fact.reason, "recording-failed");
-  live.tried(BOT);
+  live.did([BOT]);
 });

@@ -43,6 +43,8 @@ export function deed(one: Observation): string | undefined {
     case "logged-in":
     case "channel-opened":
     case "network":
+    case "process":
+    case "file":
     case "session-ended":
       return undefined;
     default:

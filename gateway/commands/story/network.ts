@@ -1,3 +1,5 @@
+import type { LateFactRead } from "../../evidence/late-facts.ts";
+import type { NetworkFact } from "../../model/network-facts.ts";
 import { absoluteTime } from "../human.ts";
 import { networkLines } from "../network-story.ts";
 import type { SessionWhole } from "./whole.ts";
@@ -10,9 +12,12 @@ export function triedOnNetwork({ evidence }: SessionWhole): string[] {
 
 /** What a program that they left running tried. */
 export function triedUnattended({ unattended }: SessionWhole): string[] {
-  const lines = networkLines(unattended.map(({ fact }) => fact));
-  const last = unattended.at(-1);
+  const tries = unattended.filter((late): late is LateTry => late.fact.kind === "network");
+  const lines = networkLines(tries.map(({ fact }) => fact));
+  const last = tries.at(-1);
   return last === undefined
     ? []
     : [`What was tried on the network after they left, until ${absoluteTime(last.at)} UTC`, ...lines];
 }
+
+type LateTry = LateFactRead & { readonly fact: NetworkFact };

@@ -21,7 +21,7 @@ import type { SandboxId, SessionId } from "../../gateway/model/ids.ts";
 import { MOST_LATE_BYTES, MOST_LATE_FACTS } from "../../gateway/model/late-files.ts";
 import { Place } from "../../gateway/warden/gate.ts";
 import { livePath, recordingFolder } from "../../gateway/warden/hand-over.ts";
-import { MOST_TOLD, NetworkFacts } from "../../gateway/warden/network-facts.ts";
+import { MOST_TOLD, SandboxFacts } from "../../gateway/warden/sandbox-facts.ts";
 import { Recordings } from "../../gateway/warden/recordings.ts";
 import { LiveSession, LiveSessions } from "../../gateway/warden/sessions.ts";
 import { BOT, SUNK } from "../evidence/network-facts.ts";
@@ -42,7 +42,7 @@ class Bench {
   readonly startedAt = new Map<SessionId, Date>();
   inSandbox: SessionId[] = [];
   recordings: Recordings;
-  facts: NetworkFacts;
+  facts: SandboxFacts;
 
   constructor(t: TestContext) {
     assert.equal(process.getuid?.(), 0, "this test gives files to another group, which needs root");
@@ -53,7 +53,7 @@ class Bench {
     for (const folder of ["live/0", "recordings"]) mkdirSync(join(this.data, folder), { recursive: true });
     this.log = pino({ level: "warn" }, { write: (line) => this.logged.push(line) });
     this.recordings = this.newRecordings();
-    this.facts = new NetworkFacts({
+    this.facts = new SandboxFacts({
       pool: {
         occupants: (address) =>
           address === "10.0.0.2" ? { sandbox: SANDBOX, sessions: this.inSandbox } : undefined,
@@ -113,8 +113,8 @@ test("what is tried goes to the latest session that is logged in there, else to 
   bench.try(BOT, "10.0.0.3");
   bench.facts.take({ sandbox: undefined, mac: undefined, fact: BOT });
   assert.deepEqual(bench.told, [
-    [1, { kind: "network", session: A, fact: BOT }],
-    [2, { kind: "network", session: B, fact: SUNK }],
+    [1, { kind: "sandbox-facts", session: A, facts: [BOT] }],
+    [2, { kind: "sandbox-facts", session: B, facts: [SUNK] }],
   ]);
   for (const id of [B, C, A]) await bench.end(id);
   bench.try(SUNK);
@@ -131,12 +131,12 @@ test("what is tried goes to the latest session that is logged in there, else to 
 test("a front is told a bounded number of one session, and the log says that there was more", (t) => {
   const bench = new Bench(t);
   bench.open(A).loggedIn();
-  for (let tries = 0; tries < MOST_TOLD + 5; tries++) bench.try();
-  assert.equal(bench.told.length, MOST_TOLD);
+  for (let tries = 0; tries < MOST_TOLD.network + 5; tries++) bench.try();
+  assert.equal(bench.told.length, MOST_TOLD.network);
   assert.equal(bench.logged.length, 1);
   bench.open(B).loggedIn();
   bench.try();
-  assert.equal(bench.told.length, MOST_TOLD + 1, "another session has its own");
+  assert.equal(bench.told.length, MOST_TOLD.network + 1, "another session has its own");
   bench.facts.forget(A);
   assert.match(bench.logged[1] ?? "", /"dropped":5/);
 });

@@ -1,0 +1,16 @@
+import type { SandboxFact } from "../model/sandbox-facts.ts";
+import type { EventBody } from "./cowrie-event.ts";
+import { networkEvent } from "./network.ts";
+
+/** The events of what a sandbox did, whenever it did it. */
+export function sandboxFactEvents(fact: SandboxFact): EventBody[] {
+  switch (fact.kind) {
+    case "network":
+      return [networkEvent(fact)];
+    case "process":
+    case "file":
+      return [];
+    default:
+      return fact satisfies never;
+  }
+}

@@ -1,0 +1,20 @@
+import type { ByteString } from "./bytes.ts";
+import type { Change } from "./capture.ts";
+
+/** A file that a capture at the session's end would not find as it was: it was run, deleted or overwritten before. */
+export interface FileFact {
+  readonly kind: "file";
+  readonly how: "run" | "deleted" | "run-and-deleted" | "overwritten";
+  /** Absolute, inside the sandbox. */
+  readonly path: ByteString;
+  /** Name in `artifacts/`, when the content was kept. */
+  readonly sha256?: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Why the content was not kept. */
+  readonly leftOut?: Change["leftOut"];
+  readonly pid?: number;
+  readonly uid?: number;
+  /** When it was seen: microseconds since 1970. */
+  readonly time: number;
+}
