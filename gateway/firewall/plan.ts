@@ -3,7 +3,7 @@ import {
   bridgeOf,
   childUid,
   isSlot,
-  LOG_INDEX,
+  FIRST_HELPER_INDEX,
   outpostLinkOf,
   tableOf,
 } from "../model/slot.ts";
@@ -50,7 +50,7 @@ export function fencePlan(slot: number, subnet: Subnet, sshPort = 22): FencePlan
     subnet,
     gateway: subnet.first,
     sshPort,
-    fronts: [childUid(slot, 0), childUid(slot, LOG_INDEX - 1)],
+    fronts: [childUid(slot, 0), childUid(slot, FIRST_HELPER_INDEX - 1)],
     archivist: childUid(slot, ARCHIVIST_INDEX),
     preferences: preferencesOf(slot),
     outpost: {

@@ -141,7 +141,7 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     output: [
       when(isUser(fronts[0], fronts[1])).goto("from_front"),
-      when(isUser(fronts[1] + 1, archivist)).goto("from_archivist"),
+      when(isUser(fronts[1] + 1, archivist)).goto("from_helper"),
       when(goesBy(bridge)).goto("to_sandbox"),
       when(goesBy(outpost.link)).goto("host_to_outpost"),
     ],
@@ -152,9 +152,9 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
       when(goesBy(bridge), ...isToSsh, opens).accept(),
       always.refuse("reset", "a front, elsewhere"),
     ],
-    from_archivist: [
-      when(speaks("tcp")).refuse("reset", "the archivist, or who reads the log"),
-      always.refuse("prohibited", "the archivist, or who reads the log"),
+    from_helper: [
+      when(speaks("tcp")).refuse("reset", "a helper, anywhere"),
+      always.refuse("prohibited", "a helper, anywhere"),
     ],
     to_sandbox: [
       when(...isToSsh, opensNot).accept(),

@@ -4,10 +4,15 @@
  */
 export const SLOTS = 16;
 
-/** Places among a slot's unprivileged users: the archivist, the outpost, what reads netfilter's log for it. Fronts are 0 to 60. */
+/**
+ * Places among a slot's unprivileged users: the archivist, the outpost, what reads netfilter's log for it, the courier. Those from
+ * FIRST_HELPER_INDEX on may open no connection at all; below it are the fronts.
+ */
 export const ARCHIVIST_INDEX = 63;
 export const OUTPOST_INDEX = 62;
 export const LOG_INDEX = 61;
+export const COURIER_INDEX = 60;
+export const FIRST_HELPER_INDEX = 48;
 
 const FIRST_UID = 1_900_000_000;
 const UIDS_PER_SLOT = 64;

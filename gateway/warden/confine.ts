@@ -8,7 +8,7 @@ import { requireReadableCode } from "./confine/code.ts";
 export interface Confinement {
   readonly role: "front" | "archivist" | "outpost";
   readonly slot: number;
-  /** 0 to 60 for fronts. */
+  /** Below FIRST_HELPER_INDEX; for fronts. */
   readonly index?: number;
   /** Relative to the code's root, such as `gateway/front/main.ts`. */
   readonly entry: string;

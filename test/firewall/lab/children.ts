@@ -4,7 +4,7 @@
  */
 import { raiseFence, reapFence } from "../../../gateway/firewall/fence.ts";
 import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
-import { ARCHIVIST_INDEX, childUid, LOG_INDEX } from "../../../gateway/model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, FIRST_HELPER_INDEX } from "../../../gateway/model/slot.ts";
 import { addSandbox, HOST, inside, labFile, layHost, ROUTED, run, SLOT, Talker, NETWORK } from "./network.ts";
 
 export type ChildrenReport = Readonly<Record<string, Readonly<Record<string, boolean>>>>;
@@ -34,7 +34,7 @@ const USERS = {
   root: 0,
   "somebody else": 65534,
   front: childUid(SLOT, 0),
-  "last front": childUid(SLOT, LOG_INDEX - 1),
+  "last front": childUid(SLOT, FIRST_HELPER_INDEX - 1),
   "front of another slot": childUid(SLOT + 1, 0),
   archivist: childUid(SLOT, ARCHIVIST_INDEX),
 };
