@@ -1,4 +1,5 @@
 import type { Entry } from "../model/entries.ts";
+import { ClientObserver, type Client } from "./client.ts";
 import type { Observation } from "./observation.ts";
 import { SessionObserver } from "./session-observer.ts";
 import { Summarizer, type Summary } from "./summary.ts";
@@ -6,6 +7,7 @@ import { Summarizer, type Summary } from "./summary.ts";
 /** All that one recording tells, in the order in which it happened; each fact cites its entry. */
 export interface Evidence {
   readonly summary: Summary;
+  readonly client: Client;
   readonly observations: readonly Observation[];
   /** Observations that were not kept, because there were more than the bound. */
   readonly leftOut: number;
@@ -23,6 +25,7 @@ const MOST_TEXT = 16 * 1024 * 1024;
 export class EvidenceCollector {
   readonly #observer = new SessionObserver();
   readonly #summarizer = new Summarizer();
+  readonly #client = new ClientObserver();
   readonly #observations: Observation[] = [];
   #text = 0;
   #leftOut = 0;
@@ -30,6 +33,7 @@ export class EvidenceCollector {
   /** What this entry tells, which is kept too. */
   push(entry: Entry): Observation[] {
     this.#summarizer.entry(entry);
+    this.#client.entry(entry);
     return this.#keep(this.#observer.push(entry));
   }
 
@@ -41,6 +45,7 @@ export class EvidenceCollector {
   get evidence(): Evidence {
     return {
       summary: this.#summarizer.summary,
+      client: this.#client.client,
       observations: this.#observations,
       leftOut: this.#leftOut,
     };
@@ -49,6 +54,7 @@ export class EvidenceCollector {
   #keep(observations: Observation[]): Observation[] {
     for (const observation of observations) {
       this.#summarizer.observed(observation);
+      this.#client.observed(observation);
       const size = textSize(observation);
       if (
         observation.kind !== "session-ended" &&
