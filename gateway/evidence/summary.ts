@@ -13,6 +13,8 @@ export interface Summary {
   /** Of the login; of the last attempt where there was none. */
   readonly user: ByteString | undefined;
   readonly password: ByteString | undefined;
+  /** It had a password, which retention has dropped since. */
+  readonly passwordDropped: true | undefined;
   readonly method: AttemptMethod | undefined;
   readonly loggedIn: boolean;
   readonly sandbox: SandboxLeased | undefined;
@@ -38,6 +40,7 @@ export class Summarizer {
   #hassh: string | undefined;
   #user: ByteString | undefined;
   #password: ByteString | undefined;
+  #passwordDropped: true | undefined;
   #method: AttemptMethod | undefined;
   #loggedIn = false;
   #sandbox: SandboxLeased | undefined;
@@ -80,6 +83,7 @@ export class Summarizer {
         if (this.#loggedIn) return;
         this.#user = observation.user;
         this.#password = observation.password;
+        this.#passwordDropped = observation.passwordDropped;
         this.#method = observation.method;
         this.#loggedIn = observation.outcome === "accepted";
         return;
@@ -119,6 +123,7 @@ export class Summarizer {
       hassh: this.#hassh,
       user: this.#user,
       password: this.#password,
+      passwordDropped: this.#passwordDropped,
       method: this.#method,
       loggedIn: this.#loggedIn,
       sandbox: this.#sandbox,

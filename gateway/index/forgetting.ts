@@ -1,5 +1,6 @@
 import type { Change } from "../model/capture.ts";
 import type { CapturesWriter } from "./captures-writer.ts";
+import { LINK_TABLES_OF_SESSION } from "./link-tables.ts";
 import type { Statements } from "./statements.ts";
 
 /**
@@ -10,10 +11,8 @@ export function forget(statements: Statements, captures: CapturesWriter, session
   const run = (sql: string, ...values: string[]) => {
     statements.run(sql, values);
   };
-  const texts = new Set<number>();
-  for (const { text } of statements.all("SELECT text FROM mentions WHERE session = ?", session))
-    texts.add(Number(text));
-  for (const table of ["mentions", "attempts", "transfers", "late_network", "waiting"])
+  const texts = textsOfSession(statements, session);
+  for (const table of ["mentions", "attempts", "transfers", "late_network", "waiting", ...LINK_TABLES_OF_SESSION])
     run(`DELETE FROM ${table} WHERE session = ?`, session);
   run("DELETE FROM sessions WHERE id = ?", session);
 
@@ -30,6 +29,17 @@ export function forget(statements: Statements, captures: CapturesWriter, session
   for (const sandbox of new Set(own.map((capture) => String(capture["sandbox"]))))
     tellAgain(statements, captures, sandbox);
 
+  forgetUnsaid(statements, texts);
+}
+
+/** The texts that a session mentions. */
+export function textsOfSession(statements: Statements, session: string): Set<number> {
+  const rows = statements.all("SELECT text FROM mentions WHERE session = ?", session);
+  return new Set(rows.map(({ text }) => Number(text)));
+}
+
+/** Those of the texts go that nobody says any more. Within the caller's transaction. */
+export function forgetUnsaid(statements: Statements, texts: Iterable<number>): void {
   for (const text of texts) {
     const said =
       "SELECT 1 FROM mentions WHERE text = ? UNION ALL SELECT 1 FROM findings WHERE text = ? LIMIT 1";

@@ -6,7 +6,7 @@ import { parseCaptureId } from "./captures.ts";
 import type { SessionFilter, TextCondition } from "./filter.ts";
 import { matchesOf, type Match } from "./matches.ts";
 import { newAmong, type FileRow, type SessionRow, type SessionState } from "./rows.ts";
-import { INDEX_FILE, SCHEMA_VERSION } from "./schema.ts";
+import { DROPPED, INDEX_FILE, SCHEMA_VERSION } from "./schema.ts";
 import { selectSessions } from "./selection.ts";
 import type { Ask } from "./sql.ts";
 
@@ -177,7 +177,7 @@ function sessionRow(row: Row): SessionRow {
     clientVersion: bytes("client_version"),
     hassh: text("hassh"),
     user: bytes("user"),
-    password: bytes("password"),
+    ...password(text("password")),
     method: text("method"),
     loggedIn: row["logged_in"] === 1,
     endReason: text("end_reason"),
@@ -193,6 +193,12 @@ function sessionRow(row: Row): SessionRow {
     sent: number("sent"),
     files: 0,
   };
+}
+
+function password(kept: string | undefined): Pick<SessionRow, "password" | "passwordDropped"> {
+  return kept === DROPPED
+    ? { password: undefined, passwordDropped: true }
+    : { password: kept as ByteString | undefined, passwordDropped: undefined };
 }
 
 function fileRow(row: Row): FileRow {

@@ -25,6 +25,7 @@ export interface SessionRow {
   readonly hassh: string | undefined;
   readonly user: ByteString | undefined;
   readonly password: ByteString | undefined;
+  readonly passwordDropped: true | undefined;
   readonly method: string | undefined;
   readonly loggedIn: boolean;
   readonly endReason: string | undefined;

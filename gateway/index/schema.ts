@@ -1,10 +1,14 @@
 import type { DatabaseSync } from "node:sqlite";
+import { LINK_TABLES } from "./link-tables.ts";
 
 /** In a data folder. */
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
+
+/** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
+export const DROPPED = "\u0101dropped";
 
 /**
  * Strangers' strings are ByteStrings (one character per byte), so that nothing is lost and `instr` searches bytes.
@@ -32,6 +36,7 @@ CREATE TABLE sessions (
   client_version TEXT,
   hassh TEXT,
   user TEXT,
+  -- or DROPPED
   password TEXT,
   method TEXT,
   logged_in INTEGER NOT NULL,
@@ -81,7 +86,7 @@ CREATE TABLE attempts (
   entry INTEGER NOT NULL,
   at_ns INTEGER NOT NULL,
   number INTEGER NOT NULL,
-  -- of texts; NULL also where the session's texts were too many
+  -- of texts; NULL also where the session's texts were too many, or the password was dropped
   user INTEGER,
   method TEXT NOT NULL,
   password INTEGER,
@@ -183,6 +188,6 @@ export function prepareSchema(database: DatabaseSync): boolean {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version === SCHEMA_VERSION) return true;
   if (version !== 0) return false;
-  database.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  database.exec(`BEGIN IMMEDIATE; ${TABLES} ${LINK_TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   return true;
 }

@@ -35,6 +35,16 @@ export class Statements {
     }
   }
 
+  /** As `transaction`; what it deletes is overwritten in the file. */
+  overwriting(work: () => void): void {
+    this.#database.exec("PRAGMA secure_delete = ON");
+    try {
+      this.transaction(work);
+    } finally {
+      this.#database.exec("PRAGMA secure_delete = OFF");
+    }
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) this.#prepared.set(sql, (statement = this.#database.prepare(sql)));

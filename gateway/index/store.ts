@@ -9,11 +9,12 @@ import type { Capture } from "../model/capture.ts";
 import type { SessionId } from "../model/ids.ts";
 import { addressKey } from "./address.ts";
 import { CapturesWriter } from "./captures-writer.ts";
-import { forget } from "./forgetting.ts";
+import { forget, forgetUnsaid, textsOfSession } from "./forgetting.ts";
 import { rowOf, type SessionRow, type SessionState } from "./rows.ts";
-import { INDEX_FILE, prepareSchema } from "./schema.ts";
+import { DROPPED, INDEX_FILE, prepareSchema } from "./schema.ts";
 import { Statements, type Value } from "./statements.ts";
 import { TextsWriter } from "./texts-writer.ts";
+import { TraitsWriter } from "./traits-writer.ts";
 import { lateTextsOf, stored, textsOf } from "./texts.ts";
 
 /** The writing side of the index; one process has it at a time (the archivist, or a rebuild). Each put is one transaction. */
@@ -22,6 +23,7 @@ export class IndexStore implements Disposable {
   readonly #statements: Statements;
   readonly #texts: TextsWriter;
   readonly #captures: CapturesWriter;
+  readonly #traits: TraitsWriter;
 
   /** Opens `index.sqlite` of a data folder, or makes it. One of another version, or damaged, is made anew. */
   static open(dataFolder: string, file = INDEX_FILE): IndexStore {
@@ -40,6 +42,7 @@ export class IndexStore implements Disposable {
     this.#statements = new Statements(database);
     this.#texts = new TextsWriter(database);
     this.#captures = new CapturesWriter(this.#statements, this.#texts);
+    this.#traits = new TraitsWriter(this.#statements);
   }
 
   [Symbol.dispose](): void {
@@ -90,18 +93,7 @@ export class IndexStore implements Disposable {
   /** A session with everything that is known of it. */
   putFinished(recording: string, state: SessionState, evidence: Evidence): void {
     this.#statements.transaction(() => {
-      const session = this.#putSession(recording, state, evidence.summary);
-      if (session === undefined) return;
-      this.#dropTold(session.id);
-      this.#putTold(session, evidence.observations);
-      this.#statements.run("DELETE FROM transfers WHERE session = ?", [session.id]);
-      for (const [ordinal, one] of evidence.observations.entries())
-        if (one.kind === "transfer")
-          this.#statements.run(TRANSFER, [
-            ...[session.id, ordinal, one.entry, one.at, one.channel, one.protocol, one.direction],
-            ...[one.path, one.size, Number(one.whole), one.sha256],
-          ]);
-      this.#statements.run("DELETE FROM waiting WHERE session = ?", [session.id]);
+      this.#putWhole(recording, state, evidence);
     });
   }
 
@@ -115,14 +107,28 @@ export class IndexStore implements Disposable {
   /** What a session's sandbox tried when nobody was in it any more was worked through. The session has been put. */
   putLateNetwork(session: SessionId, late: LateFactsRead): void {
     this.#statements.transaction(() => {
-      this.#statements.run("INSERT OR REPLACE INTO late_network (session, tries) VALUES (?,?)", [
-        session,
-        triesOf(late),
-      ]);
-      const row = this.#statements.get("SELECT started_us FROM sessions WHERE id = ?", session);
-      if (row === undefined) return;
-      const started = Number(row["started_us"]);
-      this.#texts.mention(session, started, lateTextsOf(late.facts, started));
+      this.#putLate(session, late);
+    });
+  }
+
+  /** Whether a session is found by a password, or shown with one. */
+  knowsPassword(session: SessionId): boolean {
+    return this.#statements.get(KNOWS_PASSWORD, session, DROPPED, session) !== undefined;
+  }
+
+  /**
+   * As `putFinished`, of a session whose recording tells less than it did: what only it had said is gone, from the file too.
+   *
+   * @param late what was tried on the network after it, if that was taken in.
+   */
+  putRedacted(recording: string, state: SessionState, evidence: Evidence, late?: LateFactsRead): void {
+    const session = evidence.summary.opened?.session;
+    if (session === undefined) return;
+    this.#statements.overwriting(() => {
+      const before = textsOfSession(this.#statements, session);
+      this.#putWhole(recording, state, evidence);
+      if (late !== undefined) this.#putLate(session, late);
+      forgetUnsaid(this.#statements, before);
     });
   }
 
@@ -143,13 +149,43 @@ export class IndexStore implements Disposable {
     return this.#captures.toldBefore(capture, path, sha256);
   }
 
+  #putWhole(recording: string, state: SessionState, evidence: Evidence): void {
+    const session = this.#putSession(recording, state, evidence.summary);
+    if (session === undefined) return;
+    this.#dropTold(session.id);
+    this.#putTold(session, evidence.observations);
+    this.#traits.put(session.id, evidence);
+    this.#statements.run("DELETE FROM transfers WHERE session = ?", [session.id]);
+    for (const [ordinal, one] of evidence.observations.entries())
+      if (one.kind === "transfer")
+        this.#statements.run(TRANSFER, [
+          ...[session.id, ordinal, one.entry, one.at, one.channel, one.protocol, one.direction],
+          ...[one.path, one.size, Number(one.whole), one.sha256],
+        ]);
+    this.#statements.run("DELETE FROM waiting WHERE session = ?", [session.id]);
+  }
+
+  #putLate(session: SessionId, late: LateFactsRead): void {
+    this.#statements.run("INSERT OR REPLACE INTO late_network (session, tries) VALUES (?,?)", [
+      session,
+      triesOf(late),
+    ]);
+    const row = this.#statements.get("SELECT started_us FROM sessions WHERE id = ?", session);
+    if (row === undefined) return;
+    const started = Number(row["started_us"]);
+    this.#texts.mention(session, started, lateTextsOf(late.facts, started));
+    this.#traits.tellLate(session, late.facts);
+  }
+
   #dropTold(session: string): void {
     this.#texts.unmention(session);
+    this.#traits.drop(session);
     this.#statements.run("DELETE FROM attempts WHERE session = ?", [session]);
   }
 
   #putTold({ id, started }: SessionRow, observations: readonly Observation[]): void {
     this.#texts.mention(id, started, textsOf(observations, this.#texts.mentioned(id)));
+    this.#traits.tell(id, observations);
     const reference = (kind: "user" | "password", text: string | undefined) =>
       text === undefined ? undefined : this.#texts.find(kind, stored(text));
     for (const one of observations)
@@ -179,7 +215,7 @@ export class IndexStore implements Disposable {
       client_version: session.clientVersion,
       hassh: session.hassh,
       user: session.user,
-      password: session.password,
+      password: session.passwordDropped === true ? DROPPED : session.password,
       method: session.method,
       logged_in: Number(session.loggedIn),
       end_reason: session.endReason,
@@ -208,6 +244,9 @@ const HAS = {
   capture: "SELECT 1 AS yes FROM captures WHERE id = ?",
   network: "SELECT 1 AS yes FROM late_network WHERE session = ?",
 } as const;
+const KNOWS_PASSWORD = `SELECT 1 FROM sessions WHERE id = ? AND password <> ?
+  UNION ALL SELECT 1 FROM mentions CROSS JOIN texts ON texts.id = mentions.text
+    WHERE mentions.session = ? AND texts.kind = 'password' LIMIT 1`;
 const TRANSFER =
   "INSERT INTO transfers (session, ordinal, entry, at_ns, channel, protocol, direction, path, size, whole, sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
 const ATTEMPT =
