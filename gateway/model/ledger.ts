@@ -29,12 +29,31 @@ export interface RemovedEntry extends Line {
   readonly removed: RemovalReason;
 }
 
+/** Something of a sealed recording was dropped, as the policy wants it. */
+export interface RedactedEntry extends Line {
+  readonly redacted: RedactionRule;
+  /** Its seal before. */
+  readonly was: string;
+  /** Its seal since then; the same where there was nothing to drop. */
+  readonly seal: string;
+}
+
+/** The key of `retention` that wants it. */
+export type RedactionRule = "credentials";
 export type RemovalReason = "age" | "size" | "free";
-export type LedgerEntry = SealedEntry | RemovedEntry;
+export type LedgerEntry = SealedEntry | RedactedEntry | RemovedEntry;
 
 /** A line without what makes it one of its ledger. */
-export type LedgerFact =
-  Omit<SealedEntry, "number" | "at" | "previous"> | Omit<RemovedEntry, "number" | "at" | "previous">;
+export type LedgerFact = WithoutPlace<SealedEntry> | WithoutPlace<RedactedEntry> | WithoutPlace<RemovedEntry>;
+type WithoutPlace<T> = Omit<T, "number" | "at" | "previous">;
+
+export function isSealedEntry(entry: LedgerEntry): entry is SealedEntry {
+  return "plain" in entry;
+}
+
+export function isRedactedEntry(entry: LedgerEntry): entry is RedactedEntry {
+  return "redacted" in entry;
+}
 
 export const NO_PREVIOUS = "0".repeat(64);
 
@@ -59,11 +78,14 @@ export function readLedgerLine(line: string, key: KeyObject | undefined): Ledger
   if (signed.toString("base64") !== signature) return undefined;
   if (key !== undefined && !verify(null, Buffer.from(text), key, signed)) return undefined;
   try {
-    const entry = JSON.parse(text) as Partial<SealedEntry & RemovedEntry>;
+    const entry = JSON.parse(text) as Partial<SealedEntry & RedactedEntry & RemovedEntry>;
     const isLine =
       isSessionId(entry.session) && typeof entry.previous === "string" && typeof entry.number === "number";
-    const isSealed = typeof entry.seal === "string" && typeof entry.plain?.sha256 === "string";
-    return isLine && (isSealed || typeof entry.removed === "string") ? (entry as LedgerEntry) : undefined;
+    const isSealed = typeof entry.plain?.sha256 === "string";
+    const isRedacted = typeof entry.redacted === "string" && typeof entry.was === "string";
+    const isWhole =
+      isSealed || isRedacted ? typeof entry.seal === "string" : typeof entry.removed === "string";
+    return isLine && isWhole ? (entry as LedgerEntry) : undefined;
   } catch {
     return undefined;
   }

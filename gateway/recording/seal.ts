@@ -8,9 +8,9 @@ import { MitsubakoError } from "../model/errors.ts";
 import { ENTRY_HEADER_SIZE } from "./format.ts";
 import { FrameCutter, type PlainFrame } from "./frames.ts";
 import type { Marker } from "./marker.ts";
-import { RecordingParser } from "./parser.ts";
+import { RecordingParser, type RawEntry } from "./parser.ts";
 import { encodeFooter, sealOf } from "./seal-footer.ts";
-import { encodeIndex, encodeSealedHeader, type Frame } from "./sealed-form.ts";
+import { encodeIndex, encodeSealedHeader, type Frame, type SealedIndex } from "./sealed-form.ts";
 import { openSource, type RecordingSource } from "./source.ts";
 
 const compress = promisify(zstdCompress);
@@ -25,6 +25,18 @@ export interface Sealed {
   readonly bytes: number;
   /** Of what was sealed. */
   readonly plain: number;
+}
+
+/** Changes plain bytes on their way, in place; each byte is given once, in order. */
+export interface PlainChange {
+  /** The file's header. */
+  header(bytes: Buffer): void;
+  /** A sound entry, with its head. Its payload is the same memory. */
+  entry(bytes: Buffer, entry: RawEntry): void;
+  /** The beginning of an entry that was not finished. */
+  cut(bytes: Buffer): void;
+  /** From the first damage on. */
+  unreadable(bytes: Buffer): void;
 }
 
 /**
@@ -43,12 +55,32 @@ export async function sealRecording(
 ): Promise<Sealed> {
   await using source = await openSource(path);
   if (source.sealed !== undefined) throw new MitsubakoError("bad-usage", `${path} is sealed already.`);
+  return await sealSource(source, to, { session, markers });
+}
+
+/**
+ * As `sealRecording`, of one that is sealed, changed on its way. Its markers stay.
+ *
+ * @throws MitsubakoError `bad-usage` when it is not sealed; RecordingDamaged, among others when a byte of it is not what was sealed.
+ */
+export async function sealChanged(path: string, to: string, change: PlainChange): Promise<Sealed> {
+  await using source = await openSource(path);
+  if (source.sealed === undefined) throw new MitsubakoError("bad-usage", `${path} is not sealed.`);
+  return await sealSource(source, to, source.sealed.index, change);
+}
+
+async function sealSource(
+  source: RecordingSource,
+  to: string,
+  { session, markers }: Pick<SealedIndex, "session" | "markers">,
+  change?: PlainChange,
+): Promise<Sealed> {
   await using file = await open(to, files.O_WRONLY | files.O_CREAT | files.O_EXCL, 0o600);
   const header = encodeSealedHeader(session);
   const frames: Frame[] = [];
   let at = await append(file, header);
   let plain = 0;
-  for await (const frame of plainFrames(source)) {
+  for await (const frame of plainFrames(source, change)) {
     const bytes = await compress(frame.bytes, {
       params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
     });
@@ -67,7 +99,10 @@ export async function sealRecording(
   return { seal, bytes: at + indexSize + footer.length, plain };
 }
 
-async function* plainFrames(source: RecordingSource): AsyncGenerator<PlainFrame, void, undefined> {
+async function* plainFrames(
+  source: RecordingSource,
+  change: PlainChange | undefined,
+): AsyncGenerator<PlainFrame, void, undefined> {
   const cutter = new FrameCutter();
   const parser = new RecordingParser(0);
   let rest: Buffer = Buffer.alloc(0);
@@ -80,20 +115,34 @@ async function* plainFrames(source: RecordingSource): AsyncGenerator<PlainFrame,
     if (read === 0) break;
     const start = parser.at;
     const entries = parser.take(bytes);
-    const head = parser.at - start - entries.reduce((sum, { payload }) => sum + sizeOf(payload), 0);
-    if (head > 0) yield* cutter.add(bytes.subarray(0, head));
-    for (const { offset, payload, at, channel } of entries)
-      yield* cutter.add(bytes.subarray(offset - start, offset - start + sizeOf(payload)), { at, channel });
+    const head = bytes.subarray(
+      0,
+      parser.at - start - entries.reduce((sum, { payload }) => sum + sizeOf(payload), 0),
+    );
+    if (head.length > 0) {
+      change?.header(head);
+      yield* cutter.add(head);
+    }
+    for (const entry of entries) {
+      const { offset, payload, at, channel } = entry;
+      const whole = bytes.subarray(offset - start, offset - start + sizeOf(payload));
+      change?.entry(whole, entry);
+      yield* cutter.add(whole, { at, channel });
+    }
     rest = bytes.subarray(parser.at - start);
     if (parser.damage !== undefined) break;
   }
   // What is no whole entry, or stands behind damage, is kept as well.
+  parser.finish(rest);
+  if (parser.damage === undefined) change?.cut(rest);
+  else change?.unreadable(rest);
   yield* cutter.add(rest);
   let position = parser.at + rest.length;
   for (;;) {
     const bytes = Buffer.allocUnsafeSlow(CHUNK);
     const read = await source.read(bytes, position);
     if (read === 0) break;
+    change?.unreadable(bytes.subarray(0, read));
     yield* cutter.add(bytes.subarray(0, read));
     position += read;
   }

@@ -2,6 +2,7 @@ import { RecordingDamaged } from "./damage.ts";
 import { ENTRY_TYPES, FILE_HEADER_SIZE, decodeFileHeader } from "./format.ts";
 import { readRawEntries } from "./reader.ts";
 import { openPlain } from "./open-plain.ts";
+import { isDropped } from "./redact.ts";
 import { openSource } from "./source.ts";
 
 export interface Verification {
@@ -10,6 +11,8 @@ export interface Verification {
   /** Sound entries, checkpoints included. */
   readonly entries: number;
   readonly checkpoints: number;
+  /** Credentials among them whose passwords were dropped; absent: none. */
+  readonly dropped?: number;
   /** Size of the file. */
   readonly bytes: number;
   /** Of a sealed recording: what vouches for all of the file, hexadecimal. */
@@ -35,15 +38,20 @@ export async function verify(path: string, signal?: AbortSignal): Promise<Verifi
   const stream = readRawEntries(path, signal === undefined ? {} : { signal });
   let entries = 0;
   let checkpoints = 0;
+  let dropped = 0;
   let head: string | undefined;
-  const soFar = () => ({ ...about, entries, checkpoints, ...(head === undefined ? {} : { head }) });
+  const soFar = () => ({
+    ...{ ...about, entries, checkpoints },
+    ...(dropped === 0 ? {} : { dropped }),
+    ...(head === undefined ? {} : { head }),
+  });
   try {
     for await (const entry of stream) {
       entries += 1;
       if (entry.type === ENTRY_TYPES.checkpoint) {
         checkpoints += 1;
         head = entry.payload.toString("hex");
-      }
+      } else if (isDropped(entry)) dropped += 1;
     }
   } catch (error) {
     if (!(error instanceof RecordingDamaged)) throw error;

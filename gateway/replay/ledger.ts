@@ -3,7 +3,15 @@ import { createReadStream, existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { MitsubakoError } from "../model/errors.ts";
-import { hashOfLine, NO_PREVIOUS, readLedgerLine, type SealedEntry } from "../model/ledger.ts";
+import {
+  hashOfLine,
+  isRedactedEntry,
+  isSealedEntry,
+  NO_PREVIOUS,
+  readLedgerLine,
+  type RedactedEntry,
+  type SealedEntry,
+} from "../model/ledger.ts";
 import { hashOfPlain } from "../recording/plain-hash.ts";
 import type { Verification } from "../recording/verify.ts";
 
@@ -44,8 +52,8 @@ export async function checkLedger(files: LedgerFiles): Promise<LedgerCheck> {
       return { lines, head, sessions, firstBad: { line: lines + 1, reason: reason ?? "it is no line" } };
     lines += 1;
     head = hashOfLine(line);
-    if ("seal" in entry) sessions.add(entry.session);
-    else sessions.delete(entry.session);
+    if (isSealedEntry(entry)) sessions.add(entry.session);
+    else if (!isRedactedEntry(entry)) sessions.delete(entry.session);
   }
   return { lines, head, sessions };
 }
@@ -54,13 +62,16 @@ export async function checkLedger(files: LedgerFiles): Promise<LedgerCheck> {
 export interface Vouched {
   /** The line that vouches for it. */
   readonly by?: SealedEntry;
+  /** The line by which it is not that one's any more: something of it was dropped. */
+  readonly redacted?: RedactedEntry;
   /** Why none does. */
   readonly reason?: "not in the ledger" | "not what the ledger vouches for";
 }
 
 /**
  * Whether the ledger vouches for a recording that was found to be sound: for its seal, and for the bytes in it. One that is not sealed
- * (its gateway died in between) may have only the bytes. Throws as `checkLedger` does.
+ * (its gateway died in between) may have only the bytes; of one that something was dropped of, the seal vouches for its bytes.
+ * Throws as `checkLedger` does.
  */
 export async function vouchedFor(
   path: string,
@@ -69,12 +80,18 @@ export async function vouchedFor(
 ): Promise<Vouched> {
   const key = await readKey(files.key);
   const entries: SealedEntry[] = [];
+  const redactions: RedactedEntry[] = [];
   for await (const line of linesOf(files.ledger)) {
     if (session === undefined || !line.includes(`"${session}"`)) continue;
     const entry = readLedgerLine(line, key);
-    if (entry?.session === session && "seal" in entry) entries.push(entry);
+    if (entry?.session !== session) continue;
+    if (isSealedEntry(entry)) entries.push(entry);
+    else if (isRedactedEntry(entry)) redactions.push(entry);
   }
   if (entries.length === 0) return { reason: "not in the ledger" };
+  const redacted = redactions.find((line) => line.seal === seal && line.seal !== line.was);
+  const before = redacted && entries.find((entry) => entry.seal === redacted.was);
+  if (redacted !== undefined && before !== undefined) return { by: before, redacted };
   const { sha256 } = await hashOfPlain(path);
   const by = entries.find(
     (entry) => entry.plain.sha256 === sha256 && (seal === undefined || seal === entry.seal),

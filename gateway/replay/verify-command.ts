@@ -76,18 +76,27 @@ function mismatch(vouched: Vouched | undefined): Vouched["reason"] {
   return vouched?.reason === "not in the ledger" ? undefined : vouched?.reason;
 }
 
-function inJson({ by, reason }: Vouched = {}): object {
-  return { ...(by && { ledgerLine: by.number }), ...(reason === undefined ? {} : { ledgerSays: reason }) };
+function inJson({ by, redacted, reason }: Vouched = {}): object {
+  return {
+    ...(by && { ledgerLine: by.number }),
+    ...(redacted && {
+      redacted: { line: redacted.number, at: redacted.at, rule: redacted.redacted, was: redacted.was },
+    }),
+    ...(reason === undefined ? {} : { ledgerSays: reason }),
+  };
 }
 
 function ledgerSentence(vouched: Vouched | undefined, reason: Vouched["reason"]): string {
-  const by = vouched?.by;
+  const { by, redacted } = vouched ?? {};
+  if (by !== undefined && redacted !== undefined)
+    return ` Its ${redacted.redacted} were dropped as the policy wants it, says line ${redacted.number} of the ledger, of ${redacted.at.slice(0, 19)}Z; line ${by.number} vouches for what it was before.`;
   if (by !== undefined) return ` Line ${by.number} of the ledger vouches for it, of ${by.at.slice(0, 19)}Z.`;
   return reason === undefined ? "" : ` It is ${reason}.`;
 }
 
-function sentence({ entries, bytes, cutAt, firstBad, head, seal }: Verification): string {
-  const size = `${entries} entries, ${bytes} bytes${seal === undefined ? "" : " sealed"}`;
+function sentence({ entries, bytes, dropped, cutAt, firstBad, head, seal }: Verification): string {
+  const without = dropped === undefined ? "" : `, ${dropped} of them without their passwords`;
+  const size = `${entries} entries${without}, ${bytes} bytes${seal === undefined ? "" : " sealed"}`;
   if (firstBad !== undefined)
     return `damaged at byte ${firstBad.offset} (${firstBad.reason}); the ${entries} entries before it are good.`;
   if (cutAt !== undefined)

@@ -60,6 +60,17 @@ export class Ledger implements AsyncDisposable {
     return this.#last;
   }
 
+  /** The line that begins at that byte; undefined: none that was signed here does. */
+  async lineAt(offset: number): Promise<LedgerEntry | undefined> {
+    if (!Number.isSafeInteger(offset) || offset < 0) return undefined;
+    const from = Math.max(0, offset - 1);
+    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(TAIL), 0, TAIL, from);
+    const text = buffer.toString("utf8", 0, bytesRead);
+    if (offset > 0 && !text.startsWith("\n")) return undefined;
+    const [line = ""] = text.slice(offset - from).split("\n", 1);
+    return readLedgerLine(line, createPublicKey(this.#key));
+  }
+
   /** It is on the disk when this resolves. */
   async append(what: LedgerFact): Promise<void> {
     const entry: LedgerEntry = {

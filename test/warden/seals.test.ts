@@ -15,7 +15,13 @@ import {
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { pino } from "pino";
-import { hashOfLine, NO_PREVIOUS, readLedgerLine, type LedgerEntry } from "../../gateway/model/ledger.ts";
+import {
+  hashOfLine,
+  isSealedEntry,
+  NO_PREVIOUS,
+  readLedgerLine,
+  type LedgerEntry,
+} from "../../gateway/model/ledger.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
 import { sealRecording } from "../../gateway/recording/seal.ts";
 import { openSource } from "../../gateway/recording/source.ts";
@@ -90,7 +96,7 @@ test("what was sealed comes into the place of the recording, and the ledger vouc
   const { seal, complete, firstBad } = await verify(bench.recording);
   assert.deepEqual([complete, firstBad], [true, undefined]);
   const [entry, ...more] = bench.entries();
-  assert.ok(entry !== undefined && "seal" in entry);
+  assert.ok(entry !== undefined && isSealedEntry(entry));
   assert.deepEqual(more, []);
   const sha256 = createHash("sha256").update(plain).digest("hex");
   assert.deepEqual(

@@ -1,4 +1,5 @@
 import { toByteString } from "../../model/bytes.ts";
+import type { Fact } from "../../model/entries.ts";
 import { jsonText } from "../../model/json.ts";
 import type { RecordedEntry } from "../../recording/reader.ts";
 import { parseConnectionMessage } from "../../ssh/messages/message.ts";
@@ -19,12 +20,14 @@ export async function* jsonl(
   const { startedAt } = source.opened;
   for await (const entry of source.entries()) {
     if (entry.type === "packet" && channel !== undefined && entry.channel !== channel) continue;
-    if (withoutCredentials && entry.type === "fact" && entry.fact.kind === "credential") continue;
+    if (withoutCredentials && entry.type === "fact" && CREDENTIALS.has(entry.fact.kind)) continue;
     const time = timeOfDay(startedAt, entry.at);
     // Nanoseconds as they are: an integer of JSON has no bound, a number of JavaScript has.
     yield `{"offset":${entry.offset},"at":${entry.at},"time":"${time}",${jsonText(body(entry)).slice(1)}\n`;
   }
 }
+
+const CREDENTIALS: ReadonlySet<Fact["kind"]> = new Set(["credential", "credential-dropped"] as const);
 
 function body(entry: RecordedEntry): object {
   if (entry.type === "fact") return { type: "fact", fact: entry.fact };
