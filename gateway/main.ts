@@ -68,6 +68,14 @@ policies
     process.exitCode = await policyCheckCommand(files, options);
   });
 policies
+  .command("init")
+  .description("write a policy with every key, what it means, what it takes and its default")
+  .argument("[file]", "a file that is not there yet (standard output if none is named)")
+  .action(async (file: string | undefined) => {
+    const { policyInitCommand } = await import("./commands/policy-init.ts");
+    process.exitCode = await policyInitCommand(file);
+  });
+policies
   .command("schema")
   .description("print the JSON Schema of policies, for editors")
   .action(async () => {

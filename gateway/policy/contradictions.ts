@@ -1,6 +1,7 @@
 /** What the schema cannot say: expressions that do not compile, and values that make no sense together. */
 import { BOT_PORTS } from "../model/bot-ports.ts";
 import type { Policy } from "../model/policy.ts";
+import { isLoopbackHost } from "../model/policy-webhook.ts";
 import type { PolicyDocument } from "./document.ts";
 import { MatcherError, compileEntry } from "./matcher.ts";
 import { showPath } from "./problem.ts";
@@ -41,6 +42,7 @@ export function contradictions(policy: Policy, document: PolicyDocument, file: s
       message: "has no effect without sandbox.cpuQuota; give a quota such as 0.5, or remove it",
     }),
     ...networkFindings(policy.network),
+    ...webhookFindings(policy.events.webhook),
   ];
   return findings.map(({ path, message }) => ({
     file,
@@ -70,6 +72,28 @@ function networkFindings({ ports }: Policy["network"]): Finding[] {
       }),
     ];
   });
+}
+
+function webhookFindings(webhook: Policy["events"]["webhook"]): Finding[] {
+  if (webhook === undefined) return [];
+  const { protocol, hostname } = new URL(webhook.url);
+  const { first, most } = webhook.retry;
+  const isPlain = protocol === "http:";
+  return [
+    ...pointless(isPlain && !webhook.plaintext && !isLoopbackHost(hostname), {
+      path: ["events", "webhook", "url"],
+      message:
+        "is http:// to another machine: passwords could be read on the way. Use https://, or set events.webhook.plaintext: true",
+    }),
+    ...pointless(isPlain && webhook.caFile !== undefined, {
+      path: ["events", "webhook", "caFile"],
+      message: "has no effect on http://, which has no certificates; use https://, or remove it",
+    }),
+    ...pointless(first > most, {
+      path: ["events", "webhook", "retry", "most"],
+      message: `is ${most} ms, less than the first pause (retry.first, ${first} ms)`,
+    }),
+  ];
 }
 
 function pointless(isPointless: boolean, finding: Finding): Finding[] {

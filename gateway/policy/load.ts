@@ -9,7 +9,8 @@ import { readDocument } from "./document.ts";
 import type { PolicyDocument } from "./document.ts";
 import { explainIssues } from "./explain-issue.ts";
 import { PolicyError, showPath } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import type { PolicyPath, Problem } from "./problem.ts";
+import { nodeAt } from "./schema.ts";
 import { salvage } from "./salvage.ts";
 
 /** A policy with long lists stays below this; the parser takes under a second for the worst that fits in. */
@@ -106,18 +107,16 @@ function validUtf8Prefix(bytes: Uint8Array): string {
 }
 
 /** `auth:` with nothing but comments below is an empty section, not an error. Values without a value stay errors. */
-function withoutEmptySections(value: unknown): unknown {
+function withoutEmptySections(value: unknown, path: PolicyPath = []): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const isSection = (key: string) => nodeAt([...path, key])?.properties !== undefined;
   return Object.fromEntries(
-    Object.entries(value).filter(([key, section]) => section !== null || !SECTIONS.has(key)),
+    Object.entries(value).flatMap(([key, of]) => {
+      if (!isSection(key)) return [[key, of]];
+      return of === null ? [] : [[key, withoutEmptySections(of, [...path, key])]];
+    }),
   );
 }
-
-const SECTIONS = new Set(
-  Object.entries(policySchema.shape)
-    .filter(([, schema]) => schema.def.type === "prefault" && schema.def.innerType.def.type === "object")
-    .map(([key]) => key),
-);
 
 function isNotEmpty<T>(list: readonly T[]): list is readonly [T, ...T[]] {
   return list.length > 0;
