@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { readLateFacts } from "../evidence/late-facts.ts";
 import { readEvidence } from "../evidence/read.ts";
 import type { CowrieEvent } from "../events/cowrie-event.ts";
 import { EventMapper } from "../events/event-mapper.ts";
 import type { SessionId } from "../model/ids.ts";
+import { NETWORK_FILE } from "../model/late-files.ts";
 import { RECORDING_FILE } from "../model/recording-file.ts";
 import { hashOfPlain } from "../recording/plain-hash.ts";
 import type { Finishing } from "./finishing.ts";
@@ -51,6 +53,18 @@ export async function finishLater(session: SessionId, folder: string, work: Fini
   mapper.close({ path, size: 0, sha256: "" });
   const finished = { session, folder, evidence, envelope: mapper.envelope };
   await finishLate(finished, parts, work, (part) => !taken.has(part));
+}
+
+/** Something was dropped from a finished session's recording: the index forgets it. Its events stay as they were sent. */
+export async function tellRedacted(session: SessionId, folder: string, work: Finishing): Promise<void> {
+  // One that is still to be taken in is taken in as it is by then.
+  if (!work.index.has("session", session)) return;
+  const path = join(folder, RECORDING_FILE);
+  const { state, evidence } = await readEvidence(join(work.dataFolder, path));
+  const late = work.index.has("network", session)
+    ? await readLateFacts(join(work.dataFolder, folder, NETWORK_FILE))
+    : undefined;
+  work.index.putRedacted(path, state, evidence, late);
 }
 
 /** Events on their way, so that a long session is neither one write for each nor held whole. */

@@ -1,32 +1,49 @@
-import { createReadStream, existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { markersOf, MOST_MARKERS } from "../evidence/markers.ts";
 import { readEvidence } from "../evidence/read.ts";
 import { recordings } from "../index/find-recording.ts";
 import type { SessionId } from "../model/ids.ts";
-import { LEDGER_FILE, readLedgerLine } from "../model/ledger.ts";
 import { RECORDING_FILE, sealingFile } from "../model/recording-file.ts";
+import { readLedger } from "./ledger.ts";
 import type { Marker } from "../recording/marker.ts";
-import { sealRecording } from "../recording/seal.ts";
+import { CredentialDropper } from "../recording/redact.ts";
+import { sealChanged, sealRecording } from "../recording/seal.ts";
 import { openSource } from "../recording/source.ts";
 
 export interface SealingOptions {
   readonly dataFolder: string;
   /** Sealed to `sealingFile`: the warden is to put it in its place, and to say `taken`. */
   readonly sealed: (session: SessionId, folder: string) => void;
+  /** Without its passwords in `sealingFile`; unchanged: it has none, and nothing is there. The same is to follow. */
+  readonly redacted: (session: SessionId, redaction: Redacted) => void;
   readonly problem: (message: string) => void;
 }
 
+export interface Redacted {
+  readonly folder: string;
+  /** Where the ledger vouches for it. */
+  readonly line: number;
+  readonly unchanged: boolean;
+}
+
+/** What is to be done with a recording. */
+interface Job {
+  /** `recordings/<date>/<session>` */
+  readonly folder: string;
+  /** Of one that is sealed: its passwords are to be dropped. */
+  readonly line?: number;
+}
+
 /**
- * Seals finished recordings in the background, one at a time: each is in its place before the next is begun, so that the disk
- * holds no more than one of them twice. What a stop or a crash leaves is sealed after the next start.
+ * Seals finished recordings, and drops passwords from sealed ones, in the background, one at a time: each is in its place before the
+ * next is begun, so that the disk holds no more than one of them twice. What a stop or a crash leaves is done after the next start.
  */
 export class Sealing {
   readonly #options: SealingOptions;
-  /** With their folders, `recordings/<date>/<session>`. */
-  readonly #waiting = new Map<SessionId, string>();
+  readonly #waiting = new Map<SessionId, Job>();
+  /** Of these nothing could be dropped; the next start tries again. */
+  readonly #failed = new Set<SessionId>();
   #current: SessionId | undefined;
   readonly #stop = new AbortController();
 
@@ -35,16 +52,19 @@ export class Sealing {
   }
 
   add(session: SessionId, folder: string): void {
-    if (this.#isStopped() || this.#current === session) return;
-    this.#waiting.set(session, folder);
-    if (this.#current === undefined) void this.#next();
+    this.#add(session, { folder });
+  }
+
+  /** @param line where in the ledger the line begins by which the recording is sealed. */
+  addRedaction(session: SessionId, folder: string, line: number): void {
+    if (!this.#failed.has(session)) this.#add(session, { folder, line });
   }
 
   /** Adds every recording that the ledger does not know. */
   async addUnsealed(): Promise<void> {
     const { dataFolder, problem } = this.#options;
     try {
-      const known = await sessionsInLedger(join(dataFolder, LEDGER_FILE));
+      const known = await readLedger(dataFolder);
       for (const { session, path, live } of recordings(dataFolder))
         if (!live && !known.has(session)) this.add(session, dirname(path));
     } catch (error) {
@@ -69,6 +89,12 @@ export class Sealing {
     this.#waiting.clear();
   }
 
+  #add(session: SessionId, job: Job): void {
+    if (this.#isStopped() || this.#current === session) return;
+    this.#waiting.set(session, job);
+    if (this.#current === undefined) void this.#next();
+  }
+
   #isStopped(): boolean {
     return this.#stop.signal.aborted;
   }
@@ -76,33 +102,55 @@ export class Sealing {
   async #next(): Promise<void> {
     const [first] = this.#waiting;
     if (first === undefined || this.#isStopped()) return;
-    const [session, folder] = first;
+    const [session, job] = first;
     this.#waiting.delete(session);
     this.#current = session;
     try {
-      const isSealed = await this.#seal(session, folder);
-      if (this.#isStopped()) return;
-      if (isSealed) this.#options.sealed(session, folder);
-      else this.taken(session);
+      const tell = await this.#done(session, job);
+      if (!this.#isStopped()) tell();
     } catch (error) {
-      this.#options.problem(`Session ${session} could not be sealed, and stays as it is: ${said(error)}`);
+      const what = job.line === undefined ? "could not be sealed" : "could not lose its passwords";
+      this.#options.problem(`Session ${session} ${what}, and stays as it is: ${said(error)}`);
+      if (job.line !== undefined) this.#failed.add(session);
       // On a full disk half of it would only take room.
       await rm(join(this.#options.dataFolder, sealingFile(session)), { force: true }).catch(() => undefined);
       this.taken(session);
     }
   }
 
-  /** False: it is in its place already, as when the index is made anew. */
-  async #seal(session: SessionId, folder: string): Promise<boolean> {
-    const { dataFolder } = this.#options;
+  /** @returns what is to be told when it is done. */
+  async #done(session: SessionId, { folder, line }: Job): Promise<() => void> {
+    const { dataFolder, sealed, redacted } = this.#options;
     const from = join(dataFolder, folder, RECORDING_FILE);
     const to = join(dataFolder, sealingFile(session));
-    if (await isSealedAlready(from)) return false;
     await mkdir(dirname(to), { recursive: true });
     await rm(to, { force: true });
+    if (line !== undefined) {
+      const unchanged = !(await dropPasswords(from, to));
+      return () => {
+        redacted(session, { folder, line, unchanged });
+      };
+    }
+    // As when the index is made anew.
+    if (await isSealedAlready(from))
+      return () => {
+        this.taken(session);
+      };
     await sealRecording(from, to, session, await markersIn(from));
-    return true;
+    return () => {
+      sealed(session, folder);
+    };
   }
+}
+
+/** False: there was none, and nothing is in `to`. */
+async function dropPasswords(from: string, to: string): Promise<boolean> {
+  const dropper = new CredentialDropper();
+  await sealChanged(from, to, dropper);
+  const { credentials, unread } = dropper.dropped;
+  if (credentials + unread > 0) return true;
+  await rm(to);
+  return false;
 }
 
 async function isSealedAlready(path: string): Promise<boolean> {
@@ -116,18 +164,6 @@ async function markersIn(path: string): Promise<Marker[]> {
     if (markers.length < MOST_MARKERS) markers.push(...markersOf(observations, offset));
   });
   return markers.slice(0, MOST_MARKERS);
-}
-
-/** Unsigned lines too: whoever can write there can do worse, and `verify` tells. */
-async function sessionsInLedger(path: string): Promise<Set<string>> {
-  const sessions = new Set<string>();
-  if (!existsSync(path)) return sessions;
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
-  for await (const line of lines) {
-    const entry = readLedgerLine(line, undefined);
-    if (entry !== undefined) sessions.add(entry.session);
-  }
-  return sessions;
 }
 
 function said(error: unknown): string {

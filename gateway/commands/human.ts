@@ -12,6 +12,9 @@ export interface Output {
 
 export const TERMINAL: Output = { stdout: process.stdout, stderr: process.stderr, now: () => Date.now() };
 
+/** Where a password would stand that retention has dropped. */
+export const DROPPED_PASSWORD = "(dropped)";
+
 /** `2026-11-23 02:15:37` in UTC. */
 export function absoluteTime(micros: number): string {
   return new Date(micros / 1000).toISOString().slice(0, 19).replace("T", " ");

@@ -5,7 +5,7 @@ import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
 import type { FilterOptions } from "./filter-options.ts";
 import { findSessions } from "./find-sessions.ts";
-import { absoluteTime, cut, relativeTime, span, table, TERMINAL } from "./human.ts";
+import { absoluteTime, cut, DROPPED_PASSWORD, relativeTime, span, table, TERMINAL } from "./human.ts";
 import { parseFilter } from "./parse-filter.ts";
 
 export interface SessionsOptions extends FilterOptions {
@@ -67,12 +67,19 @@ function asTable(rows: readonly SessionRow[], now: number): string {
   );
 }
 
-export function login({ user, password, method, loggedIn, attempts }: SessionRow): string {
+export function login(row: SessionRow): string {
+  const { user, loggedIn, attempts } = row;
   if (user === undefined) return "-";
-  const secret = method === "publickey" ? "(key)" : password === undefined ? "" : showable(password);
+  const secret = shownSecret(row);
   const said = `${showable(user)} / ${secret}`;
   if (loggedIn) return said;
   return attempts > 1 ? `refused ×${attempts}: ${said}` : `refused: ${said}`;
+}
+
+function shownSecret({ method, password, passwordDropped }: SessionRow): string {
+  if (method === "publickey") return "(key)";
+  if (passwordDropped === true) return DROPPED_PASSWORD;
+  return password === undefined ? "" : showable(password);
 }
 
 export function ending({ state, endReason }: SessionRow): string {

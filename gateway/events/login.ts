@@ -14,6 +14,10 @@ const KEY = {
 const LOGIN: Fields = {
   username: field("text"),
   password: maybe("text", "not where a key was tried"),
+  mitsubako_password_dropped: maybe(
+    "boolean",
+    "true, in place of `password`, where `retention` has dropped it",
+  ),
   fingerprint: maybe("string", "of a key, as are `key`, `type` and the next: MD5 with colons"),
   key: maybe("string", "OpenSSH's line"),
   type: maybe("text"),
@@ -56,13 +60,11 @@ export function keyShown(offered: Offered): EventBody {
 export function login(tried: Tried, arch: string): EventBody[] {
   if (tried.method === "none" || tried.outcome === "key-acceptable") return [];
   const accepted = tried.outcome === "accepted";
-  const secret: Record<string, EventValue> =
-    tried.key === undefined ? textField("password", tried.password ?? "") : keyFields(tried.key);
   const event: EventBody = {
     eventid: accepted ? "cowrie.login.success" : "cowrie.login.failed",
     message: `Login ${accepted ? "accepted" : "refused"} for ${asText(tried.user)} by ${tried.method}`,
     ...textField("username", tried.user),
-    ...secret,
+    ...secretOf(tried),
     mitsubako_method: tried.method,
     mitsubako_attempt: tried.number,
     ...(tried.newPassword === undefined ? {} : textField("mitsubako_new_password", tried.newPassword)),
@@ -72,6 +74,13 @@ export function login(tried: Tried, arch: string): EventBody[] {
   return accepted
     ? [event, { eventid: "cowrie.session.params", message: `Machine is ${arch}`, arch }]
     : [event];
+}
+
+function secretOf({ key, password, passwordDropped }: Tried): Record<string, EventValue> {
+  if (key !== undefined) return keyFields(key);
+  return passwordDropped === true
+    ? { mitsubako_password_dropped: true }
+    : textField("password", password ?? "");
 }
 
 function keyFields(key: Omit<Offered, "kind" | "user">): Record<string, EventValue> {

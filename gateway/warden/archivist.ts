@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { escapeText } from "../model/bytes.ts";
 import type { FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
+import type { Redaction } from "./seals.ts";
 
 export interface ArchivistOptions {
   readonly spawn: () => Promise<ChildProcess>;
@@ -10,6 +11,8 @@ export interface ArchivistOptions {
   readonly start: () => ToArchivist & { kind: "start" };
   /** It has sealed a recording, as it says; resolves when that was taken, or will not be. */
   readonly sealed: (session: unknown, folder: unknown) => Promise<void>;
+  /** It has dropped the passwords of a recording, as it says. Resolves as `sealed` does. */
+  readonly redacted: (redaction: Redaction) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -44,6 +47,7 @@ export class Archivist {
         else if (message?.kind === "problem" && typeof message.message === "string")
           this.#options.log.warn({ from: "archivist" }, escapeText(message.message.slice(0, 2000)));
         else if (message?.kind === "sealed") void this.#sealed(message);
+        else if (message?.kind === "redacted") void this.#redacted(message);
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => {
@@ -84,6 +88,12 @@ export class Archivist {
   async #sealed({ session, path }: { session?: SessionId; path?: string }): Promise<void> {
     await this.#options.sealed(session, path);
     if (session !== undefined) this.tell({ kind: "seal-taken", session });
+  }
+
+  async #redacted(message: Redaction & { session?: SessionId; path?: string }): Promise<void> {
+    await this.#options.redacted(message);
+    const { session, path } = message;
+    if (session !== undefined && path !== undefined) this.tell({ kind: "redaction-taken", session, path });
   }
 
   #restart(): void {

@@ -37,10 +37,23 @@ export class ArchivistChild {
     t.after(() => this.process.kill("SIGKILL"));
   }
 
-  static async start(t: TestContext, dataFolder: string, events = {}): Promise<ArchivistChild> {
+  /** @param credentials milliseconds, as `retention.credentials` has them. */
+  static async start(
+    t: TestContext,
+    dataFolder: string,
+    events = {},
+    credentials?: number,
+  ): Promise<ArchivistChild> {
     const child = new ArchivistChild(t, dataFolder);
-    const policy = { rotateAt: 100_000_000, keep: 5, stdout: false, ...events };
-    child.tell({ kind: "start", dataFolder, sensor: "lab", uuid: UUID, events: policy });
+    const policy = { rotate: "size" as const, rotateAt: 100_000_000, keep: 5, stdout: false, ...events };
+    child.tell({
+      kind: "start",
+      dataFolder,
+      sensor: "lab",
+      uuid: UUID,
+      events: policy,
+      ...(credentials && { credentials }),
+    });
     await child.hears(({ kind }) => kind === "ready");
     return child;
   }

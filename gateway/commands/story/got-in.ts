@@ -1,6 +1,6 @@
 import type { Observation } from "../../evidence/observation.ts";
 import { escapeText, showable, type ByteString } from "../../model/bytes.ts";
-import { count, cut } from "../human.ts";
+import { count, cut, DROPPED_PASSWORD } from "../human.ts";
 import { time } from "./time.ts";
 import type { SessionWhole } from "./whole.ts";
 
@@ -38,7 +38,9 @@ function attempt(one: Observation): string {
   if (one.kind !== "tried") return "";
   const secret =
     one.key === undefined
-      ? showable(one.password ?? ("" as ByteString))
+      ? one.passwordDropped === true
+        ? DROPPED_PASSWORD
+        : showable(one.password ?? ("" as ByteString))
       : `key ${showable(one.key.algorithm)} ${escapeText(one.key.fingerprintSha256)}`;
   const answer =
     one.outcome === undefined ? "no answer" : one.outcome === "key-acceptable" ? "would do" : one.outcome;
