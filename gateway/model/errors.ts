@@ -38,6 +38,10 @@ export const ERROR_CODES = {
     meaning: "The program's own files cannot be read by its unprivileged processes.",
   },
   "tool-missing": { exit: 2, meaning: "A program of the distribution (nft, ip, ...) is not installed." },
+  "witness-unfit": {
+    exit: 2,
+    meaning: "A sandbox's files cannot be watched here, and the policy requires it (evidence.watchFiles).",
+  },
   "firewall-failed": {
     exit: 2,
     meaning: "netfilter did not take the rules; no sandbox is started without them.",

@@ -12,6 +12,7 @@ export const ARCHIVIST_INDEX = 63;
 export const OUTPOST_INDEX = 62;
 export const LOG_INDEX = 61;
 export const COURIER_INDEX = 60;
+export const FILE_WITNESS_INDEX = 58;
 export const FIRST_HELPER_INDEX = 48;
 
 const FIRST_UID = 1_900_000_000;

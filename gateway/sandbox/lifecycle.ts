@@ -45,10 +45,19 @@ export interface SandboxKit {
 export interface Ground {
   /** Before the container is made. */
   readonly admit: (address: string) => Promise<void>;
-  /** It runs, nobody is in it; `pid` is its first process on the machine. */
-  readonly started: (sandbox: { address: string; mac: string; pid: number }) => Promise<void>;
+  /** It runs, nobody is in it; `pid` is its first process on the machine, `kept` what is kept of its files. */
+  readonly started: (sandbox: StartedSandbox) => Promise<void>;
+  /** The container is about to be removed: whoever holds something in it has to let go. */
+  readonly ending: (address: string) => Promise<void>;
   /** The container is gone. */
   readonly dismiss: (address: string) => Promise<void>;
+}
+
+export interface StartedSandbox {
+  readonly address: string;
+  readonly mac: string;
+  readonly pid: number;
+  readonly kept: KeptArtifacts;
 }
 
 /** Milliseconds until sshd has to be up; 0.5 s on an idle machine. */
@@ -110,10 +119,12 @@ export class CreatedSandbox {
     await container.start();
     signal?.throwIfAborted();
     const info = await container.inspect();
+    const kept = new KeptArtifacts();
     await this.#kit.ground.started({
       address: container.address,
       mac: macAddress(container.id),
       pid: info.State.Pid,
+      kept,
     });
     hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
@@ -128,7 +139,8 @@ export class CreatedSandbox {
       layers?.merged !== undefined ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
     const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
     const baseline = layers ? await settled(layers) : new Baseline();
-    return new ReadySandbox({ kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers });
+    const parts = { kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers, kept };
+    return new ReadySandbox(parts);
   }
 
   remove(): Promise<void> {
@@ -143,6 +155,8 @@ interface Parts {
   readonly accounts: AccountKeeper;
   readonly baseline: Baseline;
   readonly layers: Layers | undefined;
+  /** What is kept of its files. */
+  readonly kept: KeptArtifacts;
 }
 
 /** sshd answers; nobody has been in it and no password lets anybody in. */
@@ -175,7 +189,6 @@ export class ReadySandbox {
 export class AssignedSandbox {
   readonly #parts: Parts;
   readonly #hashes = new Hashes();
-  readonly #kept = new KeptArtifacts();
   #baseline: Baseline;
   /** Names that once had a password here: whatever became of them, the sandbox's own sshd decides about them. */
   readonly #decided = new Set<string>();
@@ -249,7 +262,7 @@ export class AssignedSandbox {
       artifacts: kit.artifacts,
       remap: container.facts.remap,
       hashes: this.#hashes,
-      kept: this.#kept,
+      kept: this.#parts.kept,
     });
   }
 
@@ -335,6 +348,7 @@ function hideEngineResolver({ ResolvConfPath: path }: ContainerInspectInfo, name
 /** Its address is free again only when it is really gone. */
 function discard(kit: SandboxKit, container: SandboxContainer): Promise<void> {
   return kit.strays.remove(container.container, async () => {
+    await kit.ground.ending(container.address);
     await container.remove();
     kit.strays.forget(container.id);
     await kit.ground.dismiss(container.address);

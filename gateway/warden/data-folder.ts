@@ -86,7 +86,7 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
 export async function layOut(path: string, archivist: Owner, fronts: readonly Owner[]): Promise<void> {
   // The archivist makes files here (SQLite keeps its journal beside the index); the sticky bit keeps it off the others.
   await own(path, { uid: 0, gid: archivist.gid }, 0o1771);
-  for (const name of ["keys"]) await folder(join(path, name), { uid: 0, gid: 0 }, 0o700);
+  for (const name of ["keys", "tools"]) await folder(join(path, name), { uid: 0, gid: 0 }, 0o700);
   await folder(join(path, "recordings"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "events"), archivist, 0o700);
   await inherit(path, archivist);

@@ -9,7 +9,7 @@ import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { LoadedPolicy, Policy } from "../model/policy.ts";
-import { ARCHIVIST_INDEX, childUid } from "../model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, FILE_WITNESS_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
 import { timingSecret } from "../policy/delay.ts";
@@ -19,12 +19,15 @@ import { keepSynced } from "../recording/sync.ts";
 import type { Engine } from "../sandbox/docker.ts";
 import { learnEngine } from "../sandbox/engine-facts.ts";
 import { startPool, type Pool } from "../sandbox/pool.ts";
+import { Artifacts } from "../sandbox/artifacts.ts";
+import { roomForCapture } from "../sandbox/room.ts";
 import { Answers } from "./answers.ts";
 import { Archivist } from "./archivist.ts";
 import { spawnConfined } from "./confine.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { DiskFloor } from "./disk-floor.ts";
 import { FenceKeeper } from "./fence-keeper.ts";
+import { FileWitnesses } from "./file-witnesses.ts";
 import { Fronts } from "./fronts.ts";
 import { Gate } from "./gate.ts";
 import { groundOf } from "./ground.ts";
@@ -168,6 +171,16 @@ export class Warden implements AsyncDisposable {
       log,
     });
     this.#floor = floor;
+    const witnesses = await FileWitnesses.open({
+      folder: join(data.path, "tools"),
+      uid: childUid(slot, FILE_WITNESS_INDEX),
+      artifacts: new Artifacts(join(data.path, "artifacts")),
+      remap: (await learnEngine(engine)).remap,
+      policy: () => this.#policy.policy.evidence,
+      room: (most) => roomForCapture(floor.room, most),
+      take: (sandbox, fact) => this.#facts?.seen({ sandbox, facts: [fact] }),
+      log,
+    });
     const pool = await startPool({
       engine,
       slot,
@@ -177,7 +190,7 @@ export class Warden implements AsyncDisposable {
       hostKeys,
       artifacts: join(data.path, "artifacts"),
       log,
-      ground: groundOf(fence),
+      ground: groundOf(fence, witnesses),
       onGone: (sessions) => {
         for (const session of sessions) this.#forgotten(session);
       },

@@ -1,0 +1,391 @@
+/*
+ * The file witness of one sandbox: sees what is run or deleted in it, from outside.
+ *
+ *     witness LARGEST TOTAL BEGAN UID HINTS FOLDER...
+ *
+ * FOLDER is a path into each of the sandbox's file systems that can be written, HINTS one into the file system below the first,
+ * where that holds nothing else (or -), LARGEST the bytes of the largest content that is told, TOTAL the bytes told in all, BEGAN
+ * the second since 1970 before which files are the image's, UID the user to go on as.
+ *
+ * The kernel hands over with each event an open descriptor of the very file, so it may be deleted the next moment: whoever holds
+ * a descriptor has the content. Standard output takes records, contents included (warden/file-witness-records.ts reads them):
+ * this process writes no file. It ends when standard input does, after a last look. Nothing that a sandbox does waits for it:
+ * no permission events, a bounded queue whose overflow is told.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef FAN_OPEN_EXEC
+#define FAN_OPEN_EXEC 0x1000
+#endif
+#ifndef FAN_REPORT_FID
+#define FAN_REPORT_FID 0x200
+#endif
+
+/* Files written here and still linked, whose descriptor is held; the one that was longest left alone makes room. */
+#define MOST_HELD 1024
+/* A deletion has it looked at once, but looks never take more than a tenth of the time. */
+#define SHARE 10
+/* Records told at once, and microseconds for one more afterwards; what is more is counted, and told each second. */
+#define BURST 1000ull
+#define PAUSE 50000ull
+/* Microseconds between two looks at what is held; longer when nothing happens, and never more than a hundredth of the time. */
+#define LOOK_EVERY 20000
+#define LOOK_EVERY_QUIET 250000
+#define QUIET_AFTER 10000000
+
+enum { READY = 1, SEEN = 2, SKIPPED = 3, OVERFLOW = 4 };
+enum { RUN = 1, DELETED = 2, RUN_AND_DELETED = 3 };
+enum { KEPT = 0, TOO_LARGE = 1, UNREADABLE = 2, COUNT_REACHED = 3, TOTAL_REACHED = 4, AS_BEFORE = 5 };
+
+/* Before every record; the path's bytes follow, then for KEPT the content in pieces, each after its length (END: whole, BROKEN: not). */
+struct record {
+    uint8_t kind, how, left_out, zero;
+    uint32_t path_length, pid, uid;
+    /* The number of this record's content, or for AS_BEFORE of that of the same file. */
+    uint32_t number, owner;
+    /* Microseconds since 1970; bytes. For SKIPPED, size is the number of files. */
+    uint64_t time, size;
+};
+#define END 0u
+#define BROKEN 0xffffffffu
+
+struct held {
+    int fd, ran;
+    uint32_t pid, uid, number;
+    dev_t dev;
+    ino_t ino;
+    /* The content that was told last: nothing of it changed while these are the same. */
+    off_t size;
+    struct timespec changed, touched;
+};
+
+static struct held table[MOST_HELD];
+static int held_count;
+static uint64_t largest, total_left, began, skipped, lost_events;
+static uint32_t numbers;
+/* The events themselves; and hints, without descriptors, that some link count changed. overlayfs has none to give, what it lies on does. */
+static int group = -1, hints = -1;
+static char buffer[16384] __attribute__((aligned(8)));
+
+static void fail(const char *what) {
+    dprintf(2, "%s: %s\n", what, strerror(errno));
+    _exit(1);
+}
+
+static uint64_t now_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void put(const void *bytes, size_t length) {
+    const char *at = bytes;
+    while (length > 0) {
+        ssize_t n = write(1, at, length);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) _exit(0); /* The warden is gone. */
+        at += n;
+        length -= n;
+    }
+}
+
+/* The path as the sandbox sees it: the descriptor's mount is the sandbox's own. */
+static uint32_t path_of(int fd, int is_gone, char *path, size_t room) {
+    static const char suffix[] = " (deleted)";
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, room);
+    if (n <= 0) return 0; /* Longer than the kernel can say. */
+    size_t tail = sizeof suffix - 1;
+    if (is_gone && (size_t)n > tail && memcmp(path + n - tail, suffix, tail) == 0) n -= tail;
+    return n;
+}
+
+static void put_content(int fd) {
+    static char piece[1 << 16];
+    uint64_t most = largest;
+    off_t at = 0;
+    for (;;) {
+        ssize_t n = pread(fd, piece, sizeof piece, at);
+        if (n < 0 && errno == EINTR) continue;
+        uint32_t length = n < 0 || (uint64_t)n > most ? BROKEN : n;
+        put(&length, sizeof length);
+        if (length == BROKEN || length == END) break;
+        put(piece, n);
+        at += n;
+        most -= n;
+    }
+}
+
+/* Whether a record may be told now. */
+static int take_turn(void) {
+    /* Microseconds saved up. */
+    static uint64_t saved = BURST * PAUSE, last;
+    uint64_t now = now_of(CLOCK_MONOTONIC);
+    saved += last == 0 ? 0 : now - last;
+    last = now;
+    if (saved > BURST * PAUSE) saved = BURST * PAUSE;
+    if (saved < PAUSE) return 0;
+    saved -= PAUSE;
+    return 1;
+}
+
+static void tell_skipped(void) {
+    struct record r = {0};
+    r.time = now_of(CLOCK_REALTIME);
+    if (skipped > 0) {
+        r.kind = SKIPPED;
+        r.size = skipped;
+        put(&r, sizeof r);
+    }
+    if (lost_events > 0) {
+        r.kind = OVERFLOW;
+        r.size = lost_events;
+        put(&r, sizeof r);
+    }
+    skipped = lost_events = 0;
+}
+
+static int is_told(const struct held *h, const struct stat *st) {
+    return h->number != 0 && h->size == st->st_size && memcmp(&h->changed, &st->st_mtim, sizeof h->changed) == 0;
+}
+
+static void tell(struct held *h, const struct stat *st, int how) {
+    char path[PATH_MAX];
+    struct record r = {0};
+    if (!take_turn()) {
+        skipped++;
+        return;
+    }
+    r.kind = SEEN;
+    r.how = how;
+    r.pid = h->pid;
+    r.uid = h->uid;
+    r.owner = st->st_uid;
+    r.time = now_of(CLOCK_REALTIME);
+    r.size = st->st_size;
+    r.path_length = path_of(h->fd, st->st_nlink == 0, path, sizeof path);
+    if (is_told(h, st)) r.left_out = AS_BEFORE;
+    else if ((uint64_t)st->st_size > largest) r.left_out = TOO_LARGE;
+    else if ((uint64_t)st->st_size > total_left) r.left_out = TOTAL_REACHED;
+    r.number = r.left_out == AS_BEFORE ? h->number : ++numbers;
+    put(&r, sizeof r);
+    put(path, r.path_length);
+    if (r.left_out == KEPT) {
+        total_left -= st->st_size;
+        put_content(h->fd);
+    }
+    h->number = r.number;
+    h->size = st->st_size;
+    h->changed = st->st_mtim;
+}
+
+static void drop(int place) {
+    close(table[place].fd);
+    table[place] = table[--held_count];
+}
+
+/* Tells those that are linked no more, and lets go of them: what they took is free again inside. */
+static void look(void) {
+    struct stat st;
+    for (int i = held_count - 1; i >= 0; i--) {
+        struct held *h = &table[i];
+        if (fstat(h->fd, &st) == 0 && st.st_nlink > 0) continue;
+        /* Empty ones are locks and marks. */
+        if (st.st_size > 0) tell(h, &st, h->ran ? RUN_AND_DELETED : DELETED);
+        drop(i);
+    }
+}
+
+static int hold(int fd, const struct stat *st, uint32_t pid, uint32_t uid) {
+    for (int i = 0; i < held_count; i++)
+        if (table[i].ino == st->st_ino && table[i].dev == st->st_dev) {
+            close(fd);
+            table[i].pid = pid;
+            table[i].uid = uid;
+            clock_gettime(CLOCK_MONOTONIC, &table[i].touched);
+            return i;
+        }
+    if (held_count == MOST_HELD) look();
+    if (held_count == MOST_HELD) {
+        int oldest = 0;
+        for (int i = 1; i < held_count; i++) {
+            const struct timespec *a = &table[i].touched, *b = &table[oldest].touched;
+            if (a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec)) oldest = i;
+        }
+        drop(oldest);
+    }
+    struct held *h = &table[held_count];
+    memset(h, 0, sizeof *h);
+    h->fd = fd;
+    h->dev = st->st_dev;
+    h->ino = st->st_ino;
+    h->pid = pid;
+    h->uid = uid;
+    clock_gettime(CLOCK_MONOTONIC, &h->touched);
+    return held_count++;
+}
+
+/* Whether the process is of this machine itself, not of a sandbox; its user. One that has ended counts as the sandbox's. */
+static int is_ours(uint32_t pid, uint32_t *uid) {
+    char name[32], text[4096];
+    *uid = 0xffffffffu;
+    snprintf(name, sizeof name, "/proc/%u/status", pid);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    /* The name that stands before these is escaped by the kernel, so that it cannot begin a line. */
+    char *line = strstr(text, "\nUid:\t");
+    if (line) *uid = strtoul(line + 6, NULL, 10);
+    line = strstr(text, "\nNSpid:\t");
+    if (!line) return 0;
+    return strspn(line + 8, "0123456789") == strcspn(line + 8, "\n");
+}
+
+static void witness(const struct fanotify_event_metadata *event) {
+    struct stat st;
+    uint32_t uid, pid = event->pid;
+    if (fstat(event->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(event->fd);
+        return;
+    }
+    int written = (event->mask & FAN_CLOSE_WRITE) != 0;
+    int run = (event->mask & FAN_OPEN_EXEC) != 0;
+    /* The image's own programs run all the time. */
+    if ((!written && (uint64_t)st.st_ctim.tv_sec < began) || is_ours(pid, &uid)) {
+        close(event->fd);
+        return;
+    }
+    struct held *h = &table[hold(event->fd, &st, pid, uid)];
+    if (run) {
+        h->ran = 1;
+        if (!is_told(h, &st)) tell(h, &st, st.st_nlink == 0 ? RUN_AND_DELETED : RUN);
+    }
+}
+
+/* Whether there was any. */
+static int read_events(void) {
+    ssize_t n = read(group, buffer, sizeof buffer);
+    if (n <= 0) {
+        /* The queue's descriptors could not be made, or there is nothing. */
+        if (n == 0 || errno == EAGAIN) return 0;
+        if (errno != EINTR) lost_events++;
+        return 1;
+    }
+    const struct fanotify_event_metadata *event = (void *)buffer;
+    for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n)) {
+        if (event->mask & FAN_Q_OVERFLOW) lost_events++;
+        if (event->fd >= 0) witness(event);
+    }
+    return 1;
+}
+
+/* As in linux/filter.h, seccomp.h and capability.h, which are another package's. */
+struct instruction {
+    uint16_t code;
+    uint8_t yes, no;
+    uint32_t value;
+};
+#define LOAD_WORD 0x20
+#define JUMP_IF_EQUAL 0x15
+#define RETURN 0x06
+#define ALLOWED 0x7fff0000u
+#define KILLED 0x80000000u
+#define ALLOW(name) {JUMP_IF_EQUAL, 0, 1, __NR_##name}, {RETURN, 0, 0, ALLOWED}
+
+/* From here on: no right of root, no network, nothing to be opened for writing, no other program. */
+static void give_up_rights(uint32_t uid) {
+    struct instruction filter[] = {
+        {LOAD_WORD, 0, 0, 0}, /* the call's number */
+        ALLOW(read), ALLOW(write), ALLOW(close), ALLOW(pread64), ALLOW(exit_group), ALLOW(clock_gettime),
+        ALLOW(rt_sigreturn), ALLOW(fcntl), ALLOW(restart_syscall), ALLOW(fstat), ALLOW(ppoll), ALLOW(openat), ALLOW(readlinkat),
+#ifdef __NR_open
+        ALLOW(open), ALLOW(readlink), ALLOW(poll),
+#endif
+        {RETURN, 0, 0, KILLED},
+    };
+    struct { uint16_t length; struct instruction *filter; } program = {sizeof filter / sizeof *filter, filter};
+    struct { uint32_t version; int pid; } header = {0x20080522, 0};
+    uint32_t none[6] = {0};
+    if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, uid, uid, uid) || syscall(SYS_setresuid, uid, uid, uid)) fail("setuid");
+    if (syscall(SYS_capset, &header, none)) fail("capset");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)) fail("prctl");
+    if (prctl(PR_SET_SECCOMP, 2 /* filter */, &program, 0, 0)) fail("seccomp");
+}
+
+static int mark(int fd, uint64_t mask, const char *folder) {
+    return fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, AT_FDCWD, folder);
+}
+
+int main(int argc, char **argv) {
+    struct rlimit files = {MOST_HELD + 4096, MOST_HELD + 4096};
+    if (argc < 7) return 2;
+    largest = strtoull(argv[1], NULL, 10);
+    total_left = strtoull(argv[2], NULL, 10);
+    began = strtoull(argv[3], NULL, 10);
+    setrlimit(RLIMIT_NOFILE, &files);
+    /* O_NONBLOCK: a named pipe must not hold us up. O_NOATIME: our reading must not be seen. */
+    group = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
+    if (group < 0) fail("fanotify_init");
+    hints = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID, O_RDONLY);
+    /* Without hints it is looked at every LOOK_EVERY; overlayfs itself refuses them. */
+    if (strcmp(argv[5], "-") != 0) mark(hints, FAN_ATTRIB, argv[5]);
+    for (int i = 6; i < argc; i++) {
+        if (mark(group, FAN_CLOSE_WRITE | FAN_OPEN_EXEC, argv[i])) fail(argv[i]);
+        mark(hints, FAN_ATTRIB, argv[i]);
+    }
+    give_up_rights(strtoul(argv[4], NULL, 10));
+    struct record ready = {0};
+    ready.kind = READY;
+    put(&ready, sizeof ready);
+
+    struct pollfd ends[] = {{group, POLLIN, 0}, {0, POLLIN, 0}, {hints, POLLIN, 0}};
+    uint64_t last_event = 0, next_look = 0, soonest_look = 0, next_count = 0;
+    while (!ends[1].revents) {
+        uint64_t now = now_of(CLOCK_MONOTONIC);
+        int is_idle = held_count == 0 && skipped == 0 && lost_events == 0;
+        if (poll(ends, 3, is_idle ? -1 : next_look > now ? (int)((next_look - now) / 1000 + 1) : 0) < 0) continue;
+        now = now_of(CLOCK_MONOTONIC);
+        if (ends[0].revents) {
+            last_event = now;
+            read_events();
+        }
+        if (ends[2].revents) {
+            read(hints, buffer, sizeof buffer);
+            if (next_look > soonest_look) next_look = soonest_look;
+        }
+        if (now >= next_count) {
+            tell_skipped();
+            next_count = now + 1000000;
+        }
+        if (now < next_look) continue;
+        look();
+        uint64_t after = now_of(CLOCK_MONOTONIC), pause = (after - now) * 100;
+        uint64_t least = after - last_event > QUIET_AFTER ? LOOK_EVERY_QUIET : LOOK_EVERY;
+        next_look = after + (pause < least ? least : pause > LOOK_EVERY_QUIET ? LOOK_EVERY_QUIET : pause);
+        soonest_look = after + (after - now) * SHARE;
+    }
+    /* What is queued comes from processes that are dead by now: it has an end. */
+    for (int i = 0; i < 4096 && read_events(); i++) continue;
+    look();
+    tell_skipped();
+    return 0;
+}
