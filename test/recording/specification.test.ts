@@ -38,7 +38,7 @@ test("the example in docs/recording-format.md is what the writer writes", async 
 test("the reader in docs/recording-format.md, in another language, reads the goldens as ours does", async (t) => {
   const program = join(ownFolder(t), "reader.py");
   writeFileSync(program, block("python"));
-  for (const { name } of GOLDEN_SESSIONS) {
+  for (const name of [...GOLDEN_SESSIONS.map((golden) => golden.name), "v1-dropped"]) {
     const path = join(import.meta.dirname, `../goldens/recordings/${name}.mbr`);
     let expected = "";
     for await (const { type, from, channel, at, payload } of readRawEntries(path)) {
@@ -55,7 +55,7 @@ test("the reader of the sealed form in docs/recording-format.md gives the golden
   writeFileSync(program, block("python sealed"));
   // The distribution's, which has the package.
   const read = (path: string) => execFileSync("/usr/bin/python3", [program, path], { stdio: "pipe" });
-  for (const name of ["shell", "cut"]) {
+  for (const name of ["shell", "cut", "dropped"]) {
     const goldens = join(import.meta.dirname, "../goldens/recordings");
     const sealed = readFileSync(join(goldens, `sealed1-${name}.mbr`));
     assert.ok(

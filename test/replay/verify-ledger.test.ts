@@ -7,7 +7,8 @@ import { pino } from "pino";
 import { everyRecording, ledgerFiles } from "../../gateway/commands/verified.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
 import { verifyCommand } from "../../gateway/replay/verify-command.ts";
-import { sealRecording } from "../../gateway/recording/seal.ts";
+import { CredentialDropper } from "../../gateway/recording/redact.ts";
+import { sealChanged, sealRecording } from "../../gateway/recording/seal.ts";
 import { Seals } from "../../gateway/warden/seals.ts";
 import { channelData, ENDED, ownFolder, SMALL_FACTS, steadyRecording } from "../recording/sample.ts";
 
@@ -27,14 +28,25 @@ class Data {
     const data = new Data(ownFolder(t));
     for (const each of ["keys", "live/taken", "sealing"])
       mkdirSync(join(data.folder, each), { recursive: true });
-    const log = pino({ level: "error" });
-    await using seals = await Seals.open({ data: data.folder, readers: 1_900_000_063, log });
+    await using seals = await data.open();
     for (const id of IDS) {
       await data.write(id, id);
       await sealRecording(data.recording(id), join(data.folder, `sealing/${id}.mbr`), id, []);
       await seals.take(id, `recordings/2026-11-23/${id}`);
     }
     return data;
+  }
+
+  open(): Promise<Seals> {
+    const log = pino({ level: "error" });
+    return Seals.open({ data: this.folder, readers: 1_900_000_063, dropsCredentials: () => true, log });
+  }
+
+  /** Makes a recording without passwords of one with them. */
+  async redact(id: SessionId): Promise<string> {
+    const given = join(this.folder, `sealing/${id}.mbr`);
+    await sealChanged(this.recording(id), given, new CredentialDropper());
+    return given;
   }
 
   /** A recording that is not sealed, in the place of whatever is there. */
@@ -56,7 +68,7 @@ class Data {
   }
 
   /** As the command line has it. */
-  async verify(sessions: string[] = [], more = {}): Promise<{ code: number; said: string }> {
+  async verify(sessions: string[] = [], more = {}, json = false): Promise<{ code: number; said: string }> {
     let said = "";
     const stdout = new Writable({
       write(piece: Buffer, _, done) {
@@ -66,7 +78,7 @@ class Data {
     });
     const ledger = ledgerFiles({ data: this.folder, ...more });
     const code = await verifyCommand(
-      { sessions, ...(ledger && { ledger }) },
+      { sessions, json, ...(ledger && { ledger }) },
       { stdout },
       (session) => Promise.resolve(this.recording(session as SessionId)),
       () => everyRecording(this.folder),
@@ -129,4 +141,47 @@ test("a ledger of which a line was changed or taken away, or that another key si
   assert.deepEqual([foreign.code, /line 1 is bad/.test(foreign.said)], [1, true]);
   assert.throws(() => ledgerFiles({ data: data.folder, ledger: data.ledger }), { code: "bad-usage" });
   await assert.rejects(data.verify([], { key: data.ledger }), { code: "bad-usage" });
+});
+
+test("a recording that lost its passwords by a line of the ledger is as it should be, and is said to be without", async (t) => {
+  const data = await Data.of(t);
+  await data.redact(A);
+  {
+    await using seals = await data.open();
+    await seals.redact({ session: A, path: `recordings/2026-11-23/${A}`, line: 0, unchanged: false });
+    const line = readFileSync(data.ledger, "utf8").indexOf("\n") + 1;
+    await seals.redact({ session: B, path: `recordings/2026-11-23/${B}`, line, unchanged: true });
+  }
+  const all = await data.verify();
+  assert.match(
+    all.said,
+    /aaaaaaaaaaaa: complete, .* entries, 1 of them without their passwords, .* Its credentials were dropped as the policy wants it, says line 4 of the ledger, of 20.*Z; line 1 vouches for what it was before\.\n/,
+  );
+  assert.match(all.said, /bbbbbbbbbbbb: .* Line 2 of the ledger vouches for it.*\n/);
+  assert.match(all.said, /The ledger: 5 lines/);
+  assert.deepEqual([all.code, (await data.verify([A])).code], [0, 0]);
+  const [row] = (await data.verify([A], {}, true)).said.split("\n");
+  const { dropped, ledgerLine, redacted } = JSON.parse(row ?? "") as Record<string, unknown>;
+  const { line, rule, was } = redacted as Record<string, unknown>;
+  assert.deepEqual([dropped, ledgerLine, line, rule, typeof was], [1, 1, 4, "credentials", "string"]);
+
+  // Changed since then.
+  const bytes = readFileSync(data.recording(A));
+  bytes[100] = (bytes[100] ?? 0) ^ 1;
+  writeFileSync(data.recording(A), bytes);
+  const changed = await data.verify([A]);
+  assert.deepEqual(
+    [changed.code, /frame 1, bytes 32 to .* is not what was sealed/.test(changed.said)],
+    [1, true],
+  );
+});
+
+test("one whose passwords were taken out by somebody else is not what the ledger vouches for", async (t) => {
+  const data = await Data.of(t);
+  renameSync(await data.redact(A), data.recording(A));
+  const { code, said } = await data.verify();
+  assert.deepEqual(
+    [code, /aaaaaaaaaaaa: .* It is not what the ledger vouches for\.\n/.test(said)],
+    [1, true],
+  );
 });
