@@ -2,8 +2,10 @@
 /** argv → subcommand. Each command's code is loaded only when it is called. */
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
+import { dataOption, jsonOption, policyOption } from "./commands/common-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
-import { givenPath, PROJECT_ROOT } from "./commands/paths.ts";
+import { givenPath } from "./commands/paths.ts";
+import { addTellingCommands } from "./commands/telling.ts";
 import { escapeText } from "./model/bytes.ts";
 import { ERROR_CODES, MitsubakoError } from "./model/errors.ts";
 
@@ -15,15 +17,9 @@ const program = new Command("mitsubako")
   .exitOverride()
   .showHelpAfterError("(mitsubako --help tells what can be called)");
 
-const data = () =>
-  new Option("--data <folder>", "the data folder")
-    .env("MITSUBAKO_DATA")
-    .default(join(PROJECT_ROOT, "data"), "data");
-const policy = () =>
-  new Option("--policy <file>", "the policy file")
-    .env("MITSUBAKO_POLICY")
-    .default(join(PROJECT_ROOT, "policies/default.yaml"), "policies/default.yaml");
-const json = () => new Option("--json", "print JSON, for programs");
+const data = dataOption;
+const policy = policyOption;
+const json = jsonOption;
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
 
 program
@@ -106,16 +102,7 @@ addFilterOptions(
     process.exitCode = await searchCommand(texts, { ...options, data: givenPath(options.data) });
   });
 
-program
-  .command("show")
-  .description("tell one session as a short story")
-  .argument("<session>", "its id, or the beginning of one")
-  .addOption(data())
-  .addOption(json())
-  .action(async (session: string, options: { data: string }) => {
-    const { showCommand } = await import("./commands/show.ts");
-    process.exitCode = await showCommand(session, { ...options, data: givenPath(options.data) });
-  });
+addTellingCommands(program);
 
 program
   .command("play")

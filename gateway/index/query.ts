@@ -22,7 +22,8 @@ export interface FileFilter {
 export class IndexReader implements Disposable {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
-  readonly #ask: Ask = ({ text, values }) => this.#statement(text).all(...values);
+  /** For questions that stand in files of their own. */
+  readonly ask: Ask = ({ text, values }) => this.#statement(text).all(...values);
 
   /** Undefined where there is no index, or one of another version. */
   static open(dataFolder: string): IndexReader | undefined {
@@ -51,12 +52,12 @@ export class IndexReader implements Disposable {
 
   /** Most recent first. */
   sessions(filter: SessionFilter = {}): SessionRow[] {
-    return selectSessions(this.#ask, filter).flatMap((id) => this.session(id) ?? []);
+    return selectSessions(this.ask, filter).flatMap((id) => this.session(id) ?? []);
   }
 
   /** The texts of a session that are so; of many the first, as they came. */
   matches(session: string, conditions: readonly TextCondition[]): Match[] {
-    return matchesOf(this.#ask, session, conditions);
+    return matchesOf(this.ask, session, conditions);
   }
 
   /** How many recordings are still to be taken in; undefined while nobody has counted them. */

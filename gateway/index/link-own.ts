@@ -1,0 +1,141 @@
+import { sql, type Ask } from "./sql.ts";
+import { digestOf, stored, type TextKind } from "./texts.ts";
+
+/** Sessions of a source that are looked at, the latest first. */
+export const MOST_OWN_SESSIONS = 500;
+const MOST_TEXTS = 500;
+const MOST_PAIRS = 1000;
+const MOST_ATTEMPTS = 5000;
+const MOST_LISTS = 100;
+const MOST_CLIENTS = 50;
+
+/** The file without a byte, which everybody has. */
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** A text that sessions have, with one of them. */
+export interface OwnText {
+  readonly id: number;
+  readonly kind: TextKind;
+  readonly text: string;
+  readonly session: string;
+}
+
+export interface OwnPair {
+  readonly user: number;
+  readonly password: number;
+  readonly session: string;
+}
+
+/** Ids of a source's sessions, the latest first. */
+export function sessionsOf(ask: Ask, sourceKey: Uint8Array, most = MOST_OWN_SESSIONS): string[] {
+  return ask(
+    sql`SELECT id FROM sessions WHERE source_key = ${sourceKey} ORDER BY started_us DESC, id DESC LIMIT ${most}`,
+  ).map((row) => String(row["id"]));
+}
+
+/** What the sessions say that others may say, too: keys, hashes of transferred files, sandboxes, kinds of clients. */
+export function textsSaid(ask: Ask, sessions: readonly string[]): OwnText[] {
+  return own(
+    ask(
+      sql`SELECT texts.id, texts.kind, texts.text, min(among.value) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
+        CROSS JOIN mentions ON mentions.session = among.value CROSS JOIN texts ON texts.id = mentions.text
+        WHERE texts.kind IN ('key', 'sha256', 'sandbox') GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+    ),
+  );
+}
+
+/** Hashes of what was captured in their sandboxes. */
+export function hashesFound(ask: Ask, sessions: readonly string[]): OwnText[] {
+  return own(
+    ask(
+      sql`WITH among AS (SELECT value AS session, value AS cause FROM json_each(${JSON.stringify(sessions)})
+          UNION SELECT stays.session, stays.cause FROM json_each(${JSON.stringify(sessions)}) AS given CROSS JOIN stays ON stays.session = given.value)
+        SELECT texts.id, texts.kind, texts.text, min(among.session) AS session FROM among
+        CROSS JOIN findings ON findings.cause = among.cause CROSS JOIN texts ON texts.id = findings.text
+        WHERE texts.kind = 'sha256' GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+    ),
+  );
+}
+
+export interface OwnClient {
+  readonly hassh: string;
+  readonly version: string;
+  /** Of texts. */
+  readonly ids: { readonly hassh: number; readonly version: number };
+  readonly session: string;
+}
+
+export function clientsOf(ask: Ask, sessions: readonly string[]): OwnClient[] {
+  return ask(
+    sql`SELECT hassh, client_version AS version, min(id) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
+      CROSS JOIN sessions ON sessions.id = among.value WHERE hassh IS NOT NULL AND client_version IS NOT NULL
+      GROUP BY hassh, client_version ORDER BY hassh, client_version LIMIT ${MOST_CLIENTS}`,
+  ).flatMap((row) => {
+    const [hassh, version] = [String(row["hassh"]), String(row["version"])];
+    const ids = { hassh: textId(ask, "hassh", hassh), version: textId(ask, "client", version) };
+    return ids.hassh === undefined || ids.version === undefined
+      ? []
+      : [
+          {
+            hassh,
+            version,
+            ids: { hassh: ids.hassh, version: ids.version },
+            session: String(row["session"]),
+          },
+        ];
+  });
+}
+
+/** The number of a text, if anybody says it. */
+export function textId(ask: Ask, kind: TextKind, text: string): number | undefined {
+  const [row] = ask(
+    sql`SELECT id FROM texts WHERE kind = ${kind} AND digest = ${digestOf(kind, stored(text))}`,
+  );
+  return row === undefined ? undefined : Number(row["id"]);
+}
+
+/** Pairs of name and password that they tried, each once, in the order in which they came. */
+export function pairsOf(ask: Ask, sessions: readonly string[]): OwnPair[] {
+  const pairs = new Map<string, OwnPair>();
+  for (const row of ask(
+    sql`SELECT attempts.user, attempts.password, attempts.session FROM json_each(${JSON.stringify(sessions)}) AS among
+      CROSS JOIN sessions ON sessions.id = among.value CROSS JOIN attempts ON attempts.session = sessions.id
+      WHERE attempts.password IS NOT NULL AND attempts.user IS NOT NULL
+      ORDER BY sessions.started_us, attempts.session, attempts.entry, attempts.number LIMIT ${MOST_ATTEMPTS}`,
+  )) {
+    const pair = {
+      user: Number(row["user"]),
+      password: Number(row["password"]),
+      session: String(row["session"]),
+    };
+    const key = `${pair.user} ${pair.password}`;
+    if (pairs.size < MOST_PAIRS && !pairs.has(key)) pairs.set(key, pair);
+  }
+  return [...pairs.values()];
+}
+
+/** Lists that single sessions of them walked. */
+export function listsOf(
+  ask: Ask,
+  sessions: readonly string[],
+): { list: Uint8Array; pairs: number; session: string }[] {
+  return ask(
+    sql`SELECT traits.list, traits.pairs, min(traits.session) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
+      CROSS JOIN traits ON traits.session = among.value WHERE traits.list IS NOT NULL GROUP BY traits.list ORDER BY traits.list LIMIT ${MOST_LISTS}`,
+  ).map((row) => ({
+    list: row["list"] as Uint8Array,
+    pairs: Number(row["pairs"]),
+    session: String(row["session"]),
+  }));
+}
+
+function own(rows: ReturnType<Ask>): OwnText[] {
+  return rows
+    .map((row) => ({
+      id: Number(row["id"]),
+      kind: String(row["kind"]) as TextKind,
+      text: String(row["text"]),
+      session: String(row["session"]),
+    }))
+    .filter(({ text }) => text !== EMPTY);
+}
