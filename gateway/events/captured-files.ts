@@ -7,20 +7,26 @@ import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import type { EventEnvelope } from "./event-mapper.ts";
 import { field, maybe, type EventRows } from "./field.ts";
 import { textField } from "./text-fields.ts";
+import { isBookkeeping } from "./witnessed-files.ts";
 
 export const CAPTURED_FILE_EVENTS: EventRows = {
   "session.file_download": {
-    when: "a file that was found added or changed when the sandbox was captured",
+    when: "a file that was run or deleted, as it was seen; one that was found added or changed when the sandbox was captured",
     fields: {
       url: maybe("text"),
       outfile: field("string"),
       shasum: field("sha256"),
-      duplicate: field("boolean", "seen in an earlier capture"),
+      duplicate: field(
+        "boolean",
+        "seen in an earlier capture; of one run or deleted: at another path of the session",
+      ),
       destfile: field("text"),
-      late: field("boolean"),
-      mitsubako_change: field("string", "`A` or `C`"),
-      mitsubako_sandbox: field("string"),
+      mitsubako_how: maybe("string", "`run`, `deleted`, `run-and-deleted`; not of a captured one"),
+      mitsubako_change: maybe("string", "`A` or `C`, of a captured one"),
+      mitsubako_sandbox: maybe("string", "of late ones"),
       mitsubako_size: maybe("integer", "bytes"),
+      mitsubako_pid: maybe("integer", "of who wrote or ran it last, as the sandbox numbers it"),
+      mitsubako_uid: maybe("integer", "likewise"),
     },
   },
 };
@@ -37,7 +43,7 @@ export interface KnownFiles {
  * One `session.file_download` for each file that was found in the sandbox when it was captured, in the capture's order. They come
  * after the session's other events and carry `late: true`.
  *
- * Left out: files that were told already (by an earlier capture of the sandbox, or as uploads), and what a server writes by itself
+ * Left out: files that were told already (by an earlier capture of the sandbox, as uploads, or when they were run), and what a server writes by itself
  * (logs, histories, accounts). When several sessions were in the sandbox at once, the events belong to the one with which it was captured.
  *
  * @param observations the session's, for the URLs of its downloads.
@@ -60,8 +66,10 @@ export function capturedFileEvents(
     const { sha256 } = change;
     if (sha256 === undefined || change.type !== "file" || isBookkeeping(change.path)) continue;
     if (uploaded.has(sha256) || known.toldBefore(change.path, sha256)) continue;
+    if (envelope.files.hasTold(change.path, sha256)) continue;
     bodies.push(fileDownload(change, sha256, capture, urls, told.has(sha256) || known.seenBefore(sha256)));
     told.add(sha256);
+    envelope.files.tell(change.path, sha256);
   }
   return envelope.wrapAt(showMicros(parseMicros(capture.takenAt)), bodies);
 }
@@ -88,11 +96,4 @@ function fileDownload(
     mitsubako_sandbox: capture.sandbox,
     ...(change.size === undefined ? {} : { mitsubako_size: change.size }),
   };
-}
-
-/** Written by the system itself in every session. They are in the capture; they are nothing that was fetched. */
-function isBookkeeping(path: string): boolean {
-  return /^\/(?:var\/(?:log|run|cache|mail|spool\/mail)|run)\/|\/\.[a-z]+_history$|^\/etc\/(?:passwd|shadow|group|gshadow|subuid|subgid)-?$/.test(
-    path,
-  );
 }

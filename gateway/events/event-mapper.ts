@@ -6,6 +6,7 @@ import { microsAt, showMicros } from "../model/timestamps.ts";
 import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import { cowrieEvents, type EventContext } from "./cowrie.ts";
 import { closing, type FinishedRecording } from "./session.ts";
+import { WitnessedFiles } from "./witnessed-files.ts";
 
 /**
  * Turns one session's entries into Cowrie events, in order and as they come. Pure: the same entries give the same events
@@ -66,7 +67,11 @@ export class EventMapper {
       if (observation.kind === "session-ended") this.#ended = observation;
       if (observation.kind === "sandbox-leased") this.#sandbox = observation.sandbox;
       if (this.#envelope === undefined) continue;
-      const bodies = cowrieEvents(observation, this.#context);
+      this.#envelope.files.observe(observation);
+      const bodies =
+        observation.kind === "file"
+          ? this.#envelope.files.events(observation)
+          : cowrieEvents(observation, this.#context);
       if (this.#envelope.count + bodies.length > MOST_EVENTS) this.#leftOut += bodies.length;
       else events.push(...this.#envelope.wrap(observation.at, bodies));
     }
@@ -74,8 +79,9 @@ export class EventMapper {
   }
 }
 
-/** The fields that every event of a session has. */
+/** The fields that every event of a session has, and what its events of files have told. */
 export class EventEnvelope {
+  readonly files = new WitnessedFiles();
   readonly #context: EventContext;
   readonly #opened: SessionOpened;
   #sequence = 0;

@@ -9,7 +9,11 @@ export function lateFactEvents(envelope: EventEnvelope, facts: readonly LateFact
   return facts.flatMap(({ at, sandbox, fact }) =>
     envelope.wrapAt(
       showMicros(at),
-      sandboxFactEvents(fact).map((body) => ({ ...body, late: true, mitsubako_sandbox: sandbox })),
+      (fact.kind === "file" ? envelope.files.events(fact) : sandboxFactEvents(fact)).map((body) => ({
+        ...body,
+        late: true,
+        mitsubako_sandbox: sandbox,
+      })),
     ),
   );
 }

@@ -2,7 +2,7 @@ import type { SandboxFact } from "../model/sandbox-facts.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { networkEvent } from "./network.ts";
 
-/** The events of what a sandbox did, whenever it did it. */
+/** The events of what a sandbox did, whenever it did it. Those of files depend on what was told before: witnessed-files.ts. */
 export function sandboxFactEvents(fact: SandboxFact): EventBody[] {
   switch (fact.kind) {
     case "network":

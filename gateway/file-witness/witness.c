@@ -58,6 +58,8 @@ struct record {
     uint32_t path_length, pid, uid;
     /* The number of this record's content, or for AS_BEFORE of that of the same file. */
     uint32_t number, owner;
+    /* The process as the sandbox numbers it, 0 where it had ended. */
+    uint32_t inside, zeros;
     /* Microseconds since 1970; bytes. For SKIPPED, size is the number of files. */
     uint64_t time, size;
 };
@@ -66,7 +68,7 @@ struct record {
 
 struct held {
     int fd, ran;
-    uint32_t pid, uid, number;
+    uint32_t pid, inside, uid, number;
     dev_t dev;
     ino_t ino;
     /* The content that was told last: nothing of it changed while these are the same. */
@@ -175,6 +177,7 @@ static void tell(struct held *h, const struct stat *st, int how) {
     r.kind = SEEN;
     r.how = how;
     r.pid = h->pid;
+    r.inside = h->inside;
     r.uid = h->uid;
     r.owner = st->st_uid;
     r.time = now_of(CLOCK_REALTIME);
@@ -212,14 +215,11 @@ static void look(void) {
     }
 }
 
-static int hold(int fd, const struct stat *st, uint32_t pid, uint32_t uid) {
+static struct held *hold(int fd, const struct stat *st) {
     for (int i = 0; i < held_count; i++)
         if (table[i].ino == st->st_ino && table[i].dev == st->st_dev) {
             close(fd);
-            table[i].pid = pid;
-            table[i].uid = uid;
-            clock_gettime(CLOCK_MONOTONIC, &table[i].touched);
-            return i;
+            return &table[i];
         }
     if (held_count == MOST_HELD) look();
     if (held_count == MOST_HELD) {
@@ -230,21 +230,19 @@ static int hold(int fd, const struct stat *st, uint32_t pid, uint32_t uid) {
         }
         drop(oldest);
     }
-    struct held *h = &table[held_count];
+    struct held *h = &table[held_count++];
     memset(h, 0, sizeof *h);
     h->fd = fd;
     h->dev = st->st_dev;
     h->ino = st->st_ino;
-    h->pid = pid;
-    h->uid = uid;
-    clock_gettime(CLOCK_MONOTONIC, &h->touched);
-    return held_count++;
+    return h;
 }
 
-/* Whether the process is of this machine itself, not of a sandbox; its user. One that has ended counts as the sandbox's. */
-static int is_ours(uint32_t pid, uint32_t *uid) {
+/* Whether the process is of this machine itself, not of a sandbox; its user and number there. One that has ended is the sandbox's. */
+static int is_ours(uint32_t pid, uint32_t *uid, uint32_t *inside) {
     char name[32], text[4096];
     *uid = 0xffffffffu;
+    *inside = 0;
     snprintf(name, sizeof name, "/proc/%u/status", pid);
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;
@@ -257,12 +255,18 @@ static int is_ours(uint32_t pid, uint32_t *uid) {
     if (line) *uid = strtoul(line + 6, NULL, 10);
     line = strstr(text, "\nNSpid:\t");
     if (!line) return 0;
-    return strspn(line + 8, "0123456789") == strcspn(line + 8, "\n");
+    /* One number for each namespace, the innermost last. */
+    line += 8;
+    size_t length = strcspn(line, "\n");
+    if (strspn(line, "0123456789") == length) return 1;
+    line[length] = 0;
+    *inside = strtoul(strrchr(line, '\t') + 1, NULL, 10);
+    return 0;
 }
 
 static void witness(const struct fanotify_event_metadata *event) {
     struct stat st;
-    uint32_t uid, pid = event->pid;
+    uint32_t uid, inside;
     if (fstat(event->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(event->fd);
         return;
@@ -270,11 +274,15 @@ static void witness(const struct fanotify_event_metadata *event) {
     int written = (event->mask & FAN_CLOSE_WRITE) != 0;
     int run = (event->mask & FAN_OPEN_EXEC) != 0;
     /* The image's own programs run all the time. */
-    if ((!written && (uint64_t)st.st_ctim.tv_sec < began) || is_ours(pid, &uid)) {
+    if ((!written && (uint64_t)st.st_ctim.tv_sec < began) || is_ours(event->pid, &uid, &inside)) {
         close(event->fd);
         return;
     }
-    struct held *h = &table[hold(event->fd, &st, pid, uid)];
+    struct held *h = hold(event->fd, &st);
+    h->pid = event->pid;
+    h->inside = inside;
+    h->uid = uid;
+    clock_gettime(CLOCK_MONOTONIC, &h->touched);
     if (run) {
         h->ran = 1;
         if (!is_told(h, &st)) tell(h, &st, st.st_nlink == 0 ? RUN_AND_DELETED : RUN);

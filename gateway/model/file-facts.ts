@@ -13,7 +13,9 @@ export interface FileFact {
   readonly size: number;
   /** Why the content was not kept. */
   readonly leftOut?: Change["leftOut"];
+  /** Of whoever wrote or ran it last, as they are inside; absent where that process had ended. */
   readonly pid?: number;
+  /** Of that process, else the file's owner. */
   readonly uid?: number;
   /** When it was seen: microseconds since 1970. */
   readonly time: number;

@@ -16,6 +16,8 @@ export interface WitnessedFile {
   readonly number: number;
   /** Of whoever wrote or ran it last, on the machine. */
   readonly pid: number;
+  /** The same as the sandbox numbers it; 0 where it had ended. */
+  readonly inside: number;
   /** That process's user, or the file's owner where it had ended; on the machine. */
   readonly uid: number;
   /** Microseconds since 1970. */
@@ -33,7 +35,7 @@ export class BrokenWitness extends Error {}
 /** The file could not be read to its end, or grew over the bound meanwhile. Records go on. */
 export class BrokenContent extends Error {}
 
-const HEADER = 40;
+const HEADER = 48;
 const MOST_PATH = 4096;
 const MOST_PIECE = 1 << 16;
 const BROKEN = 0xffff_ffff;
@@ -51,8 +53,8 @@ export async function* readRecords(output: AsyncIterable<Buffer>): AsyncGenerato
     const header = await bytes.take(HEADER, "may-end");
     if (header === undefined) return;
     const kind = header[0];
-    const at = wholeOf(header, 24);
-    const size = wholeOf(header, 32);
+    const at = wholeOf(header, 32);
+    const size = wholeOf(header, 40);
     if (kind === 1) yield { kind: "ready" };
     else if (kind === 3) yield { kind: "skipped", files: size, at };
     else if (kind === 4) yield { kind: "overflow" };
@@ -71,11 +73,11 @@ async function* file(
   const pathLength = header.readUInt32LE(4);
   if (how === undefined || pathLength > MOST_PATH) throw new BrokenWitness("a record of no file");
   const path = toByteString((await bytes.take(pathLength)) ?? Buffer.alloc(0));
-  const [pid, uid, number, owner] = [8, 12, 16, 20].map((place) => header.readUInt32LE(place));
+  const [pid, uid, number, owner, inside] = [8, 12, 16, 20, 24].map((place) => header.readUInt32LE(place));
   const content = contentOf(header[2], bytes);
   yield {
     ...{ kind: "file", how, at, size, path, content: typeof content === "string" ? content : content.pieces },
-    ...{ number: number ?? 0, pid: pid ?? 0, uid: (uid === NOBODY ? owner : uid) ?? 0 },
+    ...{ number: number ?? 0, pid: pid ?? 0, inside: inside ?? 0, uid: (uid === NOBODY ? owner : uid) ?? 0 },
   };
   if (typeof content !== "string" && !content.isOver()) throw new BrokenWitness("a content was not read");
 }

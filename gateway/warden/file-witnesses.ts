@@ -105,10 +105,11 @@ export class FileWitnesses {
     switch (record.kind) {
       case "file": {
         const outcome = await contents.take(record);
-        const { how, path, size, at, pid } = record;
+        const { how, path, size, at, inside } = record;
         const uid = record.uid - remap.uid;
         take(address, {
-          ...{ kind: "file", how, path, ...outcome, size, pid, time: at },
+          ...{ kind: "file", how, path, ...outcome, size, time: at },
+          ...(inside > 0 ? { pid: inside } : {}),
           ...(uid >= 0 ? { uid } : {}),
         });
         break;
