@@ -13,6 +13,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recording: ["model"],
   // It plays the world to the sandboxes, in a process that holds nothing.
   outpost: ["model"],
+  // It talks with a machine elsewhere, in a process that holds nothing but the spool.
+  courier: ["model"],
 
   // A recording holds SSH payloads: whoever reads one needs ssh/messages to parse them.
   evidence: ["model", "recording", "ssh"],
@@ -56,6 +58,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "model/policy-keeping.ts",
     "model/policy-network.ts",
     "model/policy-units.ts",
+    "model/policy-webhook.ts",
     "policy/",
     "warden/",
     "sandbox/image/learned.ts",
@@ -64,6 +67,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   re2js: ["policy/"],
   "ipaddr.js": ["policy/", "firewall/"],
   "lru-cache": ["policy/", "sandbox/"],
+  // Which names can be somebody's: the registries' suffixes.
+  tldts: ["evidence/indicators/"],
   commander: ["main.ts", "commands/"],
   // Its Logger type is what is passed around; it is made in log.ts.
   pino: ["log.ts", "serve.ts", "commands/", "front/", "warden/", "archivist/", "sandbox/"],
