@@ -272,7 +272,9 @@ export type AuthRule = Policy["auth"]["rules"][number];
 export interface LoadedPolicy {
   readonly policy: Policy;
   readonly path: string;
-  /** SHA-256 of the file's bytes, hexadecimal. */
+  /** The file that it extends, the one that extends, and so on. */
+  readonly bases: readonly string[];
+  /** SHA-256, hexadecimal: of the file's bytes; where it extends others, of each file's SHA-256 and a newline, its own first. */
   readonly hash: string;
 }
 

@@ -12,7 +12,7 @@ interface Finding {
   readonly message: string;
 }
 
-export function contradictions(policy: Policy, document: PolicyDocument, file: string): Problem[] {
+export function contradictions(policy: Policy, document: PolicyDocument): Problem[] {
   const findings = [
     ...policy.auth.rules.flatMap((rule, index) => [
       ...matchers(rule.user, ["auth", "rules", index, "user"]),
@@ -45,7 +45,6 @@ export function contradictions(policy: Policy, document: PolicyDocument, file: s
     ...webhookFindings(policy.events.webhook),
   ];
   return findings.map(({ path, message }) => ({
-    file,
     ...document.place(path),
     path: showPath(path),
     message: `${showPath(path)} ${message}`,

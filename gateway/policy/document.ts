@@ -8,6 +8,7 @@ import { showPath } from "./problem.ts";
 import type { PolicyPath } from "./problem.ts";
 
 export interface Place {
+  readonly file: string;
   readonly line: number;
   readonly column: number;
 }
@@ -29,14 +30,19 @@ export interface PolicyDocument {
   keyPlace(path: PolicyPath): Place;
   /** The scalar at `path` as it is written in the file, without quotes. */
   source(path: PolicyPath): string | undefined;
+  /** What stands at `path`; undefined where nothing does. */
+  kind(path: PolicyPath): Kind | undefined;
 }
+
+export type Kind = "section" | "list" | "scalar" | "empty";
 
 /** Far above what the schema can hold; below what a parser's recursion and an alias bomb can do. */
 const DEEPEST = 16;
 const MOST_NODES = 100_000;
 const MOST_PROBLEMS = 50;
 
-export function readDocument(text: string): PolicyDocument {
+/** `file` only names it in places. */
+export function readDocument(text: string, file: string): PolicyDocument {
   const lines = new LineCounter();
   // The parser's own check for duplicate keys compares each with each (8 s for 15,000 keys); ours is below.
   const parsed = parseDocument(text, {
@@ -47,27 +53,30 @@ export function readDocument(text: string): PolicyDocument {
     prettyErrors: false,
     logLevel: "error",
   });
-  return new Walk(parsed, lines).document();
+  return new Walk(parsed, lines, file).document();
 }
 
 interface Located {
   readonly place: Place;
   readonly key: Place;
   readonly source: string | undefined;
+  readonly kind: Kind;
 }
 
 class Walk {
   readonly #parsed: Document.Parsed;
   readonly #lines: LineCounter;
+  readonly #file: string;
   readonly #problems: DocumentProblem[] = [];
   readonly #located = new Map<string, Located>();
   readonly #anchors = new Map<string, ParsedNode>();
   #nodes = 0;
   #isReadable = true;
 
-  constructor(parsed: Document.Parsed, lines: LineCounter) {
+  constructor(parsed: Document.Parsed, lines: LineCounter, file: string) {
     this.#parsed = parsed;
     this.#lines = lines;
+    this.#file = file;
   }
 
   document(): PolicyDocument {
@@ -98,6 +107,7 @@ class Walk {
       place: (path) => find(path)?.place ?? start,
       keyPlace: (path) => find(path)?.key ?? start,
       source: (path) => this.#located.get(showPath(path))?.source,
+      kind: (path) => this.#located.get(showPath(path))?.kind,
     };
   }
 
@@ -112,7 +122,7 @@ class Walk {
       }
       return undefined;
     }
-    const located = { place, key, source: isScalar(node) ? node.source : undefined };
+    const located = { place, key, source: isScalar(node) ? node.source : undefined, kind: kindOf(node) };
     this.#located.set(showPath(path), located);
     if (node.tag !== undefined && !isAlias(node)) {
       this.#problem(
@@ -159,7 +169,8 @@ class Walk {
       }
       first.set(key, place);
       entries.set(key, item.value === null ? null : this.#value(item.value, at, place, depth - 1));
-      if (item.value === null) this.#located.set(showPath(at), { place, key: place, source: undefined });
+      if (item.value === null)
+        this.#located.set(showPath(at), { place, key: place, source: undefined, kind: "empty" });
     }
     // Object.fromEntries defines own properties, `__proto__` included, so that no key escapes the schema.
     return Object.fromEntries(entries);
@@ -167,12 +178,18 @@ class Walk {
 
   #placeAt(offset: number): Place {
     const { line, col } = this.#lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
   #problem(path: PolicyPath, place: Place, message: string): void {
     if (this.#problems.length < MOST_PROBLEMS) this.#problems.push({ path, ...place, message });
   }
+}
+
+function kindOf(node: ParsedNode): Kind {
+  if (isMap(node)) return "section";
+  if (isSeq(node)) return "list";
+  return isScalar(node) && node.value === null ? "empty" : "scalar";
 }
 
 /** The parser's messages, where ours can say more of the remedy. */

@@ -13,12 +13,12 @@ interface Issue {
 }
 
 /** The schema's findings as problems with places, what was found and what is allowed. */
-export function explainIssues(issues: readonly Issue[], document: PolicyDocument, file: string): Problem[] {
+export function explainIssues(issues: readonly Issue[], document: PolicyDocument): Problem[] {
   return issues.flatMap(deepest).flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
     return issue.keys === undefined
-      ? [wrongValue(path, document, file)]
-      : issue.keys.map((key) => unknownKey(path, key, document, file));
+      ? [wrongValue(path, document)]
+      : issue.keys.map((key) => unknownKey(path, key, document));
   });
 }
 
@@ -29,7 +29,7 @@ function deepest(issue: Issue): Issue[] {
   return inside.flatMap((inner) => deepest({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
-function unknownKey(path: PolicyPath, key: string, document: PolicyDocument, file: string): Problem {
+function unknownKey(path: PolicyPath, key: string, document: PolicyDocument): Problem {
   const valid = Object.keys(nodeAt(path)?.properties ?? {});
   const at = [...path, key];
   const guess = nearest(key, valid);
@@ -43,7 +43,6 @@ function unknownKey(path: PolicyPath, key: string, document: PolicyDocument, fil
         : "";
   const expected = valid.join(", ");
   return {
-    file,
     ...document.keyPlace(at),
     path: showPath(at),
     found: key,
@@ -62,14 +61,14 @@ function sectionOf(key: string): string | undefined {
   return found === undefined ? undefined : `${found[0]}.${key}`;
 }
 
-function wrongValue(path: PolicyPath, document: PolicyDocument, file: string): Problem {
+function wrongValue(path: PolicyPath, document: PolicyDocument): Problem {
   const node = nodeAt(path);
   const expected = node === undefined ? "another value" : expectedText(node);
   const value = valueAt(document.value, path);
   const name = path.length === 0 ? "a policy" : showPath(path);
   if (value === undefined) {
     const message = `${name} is missing; it takes ${expected}`;
-    return { file, ...document.place(path), path: showPath(path), expected, message };
+    return { ...document.place(path), path: showPath(path), expected, message };
   }
   const found = describe(value, document.source(path));
   const quote =
@@ -77,7 +76,6 @@ function wrongValue(path: PolicyPath, document: PolicyDocument, file: string): P
       ? "; put numbers in quotes, they are text here"
       : "";
   return {
-    file,
     ...document.place(path),
     path: showPath(path),
     found,

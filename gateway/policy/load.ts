@@ -1,109 +1,120 @@
-/** A policy file → a frozen policy, or every problem in it at once. */
+/** A policy file, and those that it extends → a frozen policy, or every problem in them at once. */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { policySchema } from "../model/policy.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
 import { contradictions } from "./contradictions.ts";
-import { readDocument } from "./document.ts";
 import type { PolicyDocument } from "./document.ts";
 import { explainIssues } from "./explain-issue.ts";
-import { PolicyError, showPath } from "./problem.ts";
+import { layered } from "./layers.ts";
+import { parseFile, readBounded } from "./policy-file.ts";
+import type { PolicyFile } from "./policy-file.ts";
+import { PolicyError } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 import { nodeAt } from "./schema.ts";
 import { salvage } from "./salvage.ts";
 
-/** A policy with long lists stays below this; the parser takes under a second for the worst that fits in. */
-const LARGEST_FILE = 256 * 1024;
+/** The file itself and those that it extends, one after another: more than anybody can hold in the head. */
+const MOST_FILES = 8;
+
+/** A policy, and where each of its values stands. */
+export interface PlacedPolicy {
+  readonly loaded: LoadedPolicy;
+  readonly document: PolicyDocument;
+}
+
+export type ParseResult = PlacedPolicy | { readonly problems: readonly [Problem, ...Problem[]] };
 
 /** Throws MitsubakoError "policy-unreadable", or PolicyError ("policy-invalid") with every problem. */
 export async function loadPolicy(path: string): Promise<LoadedPolicy> {
-  const bytes = await readBounded(path);
-  const result = parsePolicy(bytes, path);
+  return (await loadPlaced(path)).loaded;
+}
+
+/** As `loadPolicy`, with the places. */
+export async function loadPlaced(path: string): Promise<PlacedPolicy> {
+  const { files, problems } = await readChain(path);
+  const result = parseChain(files, problems);
   if ("problems" in result) throw new PolicyError(result.problems);
-  return result.loaded;
+  return result;
 }
 
-export type ParseResult =
-  { readonly loaded: LoadedPolicy } | { readonly problems: readonly [Problem, ...Problem[]] };
-
-/** Never throws, whatever the bytes are. `path` only names the file in problems. */
+/** Never throws, whatever the bytes are. `path` only names the file in problems; it cannot extend another one. */
 export function parsePolicy(bytes: Uint8Array, path: string): ParseResult {
-  const text = decode(bytes, path);
-  if (typeof text !== "string") return { problems: [text] };
-  const document = readDocument(text);
-  const problems: Problem[] = document.problems.map(({ path: at, ...problem }) => ({
-    file: path,
-    ...problem,
-    path: showPath(at),
-  }));
-  const parsed = policySchema.safeParse(withoutEmptySections(document.value ?? {}));
-  if (document.isReadable) problems.push(...judge(parsed, document, path));
-  if (isNotEmpty(problems)) return { problems: inOrder(problems) };
-  if (!parsed.success) throw new Error("a schema's failure without an issue");
-  const hash = createHash("sha256").update(bytes).digest("hex");
-  return { loaded: deepFreeze({ policy: parsed.data, path, hash }) };
+  const file = parseFile(bytes, path);
+  const { base } = file;
+  return parseChain([file], base === undefined ? [] : [problemOf(base, "cannot be followed from here")]);
 }
 
-/** What is wrong with a file that is YAML. */
+type Chain = readonly [PolicyFile, ...PolicyFile[]];
+
+/** The file, the one that it extends, and so on, as far as they can be read. */
+async function readChain(path: string): Promise<{ files: Chain; problems: Problem[] }> {
+  const files: [PolicyFile, ...PolicyFile[]] = [parseFile(await readBounded(path), path)];
+  for (;;) {
+    const { base, path: from } = files.at(-1) ?? files[0];
+    if (base === undefined) return { files, problems: [] };
+    const next = resolve(dirname(from), base.name);
+    const stop = (reason: string) => ({ files, problems: [problemOf(base, reason)] });
+    if (files.some((file) => resolve(file.path) === next))
+      return stop("extends this one: that would never end");
+    if (files.length >= MOST_FILES) return stop(`is one too many: ${MOST_FILES} files is the most`);
+    try {
+      files.push(parseFile(await readBounded(next), next));
+    } catch (error) {
+      if (!(error instanceof MitsubakoError)) throw error;
+      const reason = error.cause instanceof Error ? error.cause.message : error.message;
+      return stop(`cannot be read: ${reason}`);
+    }
+  }
+}
+
+function problemOf({ name, ...place }: NonNullable<PolicyFile["base"]>, reason: string): Problem {
+  const found = JSON.stringify(name);
+  return { ...place, path: "extends", found, message: `extends names ${found}, which ${reason}` };
+}
+
+function parseChain(files: Chain, missing: readonly Problem[]): ParseResult {
+  const problems = [...files.flatMap((file) => file.problems), ...missing];
+  const documents = files.flatMap((file) => file.document ?? []);
+  const [first, ...others] = documents;
+  if (first === undefined || documents.length < files.length) return { problems: inOrder(problems, files) };
+  const document = layered([first, ...others]);
+  const value = withoutEmptySections(document.value ?? {});
+  const parsed = policySchema.safeParse(value);
+  // Without its base half of it would look like a contradiction.
+  if (document.isReadable) problems.push(...judge(parsed, { ...document, value }, missing.length === 0));
+  if (problems.length > 0) return { problems: inOrder(problems, files) };
+  if (!parsed.success) throw new Error("a schema's failure without an issue");
+  const loaded = {
+    policy: parsed.data,
+    path: files[0].path,
+    bases: files.slice(1).map(({ path }) => path),
+    hash: hashOf(files),
+  };
+  return { loaded: deepFreeze(loaded), document };
+}
+
+function hashOf(files: Chain): string {
+  const hashes = files.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
+  const [only = ""] = hashes;
+  if (hashes.length === 1) return only;
+  return createHash("sha256")
+    .update(hashes.map((hash) => `${hash}\n`).join(""))
+    .digest("hex");
+}
+
+/** What is wrong with files that are YAML. */
 function judge(
   parsed: ReturnType<typeof policySchema.safeParse>,
   document: PolicyDocument,
-  path: string,
+  isWhole: boolean,
 ): Problem[] {
-  if (parsed.success) return contradictions(parsed.data, document, path);
-  const rest = salvage(withoutEmptySections(document.value), parsed.error.issues);
+  const rest = parsed.success ? parsed.data : salvage(document.value, parsed.error.issues);
   return [
-    ...explainIssues(parsed.error.issues, document, path),
-    ...(rest === undefined ? [] : contradictions(rest, document, path)),
+    ...(parsed.success ? [] : explainIssues(parsed.error.issues, document)),
+    ...(rest === undefined || !isWhole ? [] : contradictions(rest, document)),
   ];
-}
-
-async function readBounded(path: string): Promise<Buffer> {
-  try {
-    await using file = await open(path, "r");
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new MitsubakoError("policy-unreadable", `${path} is not a file.`);
-    const buffer = Buffer.alloc(LARGEST_FILE + 1);
-    let length = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-      length += bytesRead;
-      if (bytesRead === 0) return buffer.subarray(0, length);
-    }
-  } catch (error) {
-    if (error instanceof MitsubakoError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MitsubakoError("policy-unreadable", `The policy ${path} cannot be read: ${reason}.`, {
-      remedy: "Give the path of a policy file with --policy, such as policies/default.yaml.",
-      cause: error,
-    });
-  }
-}
-
-function decode(bytes: Uint8Array, file: string): string | Problem {
-  if (bytes.length > LARGEST_FILE) {
-    return { file, line: 1, column: 1, path: "", message: `the file is over ${LARGEST_FILE} bytes` };
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    const good = validUtf8Prefix(bytes);
-    const line = good.split("\n").length;
-    const column = good.length - good.lastIndexOf("\n");
-    return { file, line, column, path: "", message: "the file is not UTF-8 from here on" };
-  }
-}
-
-function validUtf8Prefix(bytes: Uint8Array): string {
-  // A stream decoder holds an unfinished sequence back and replaces a wrong one; what stands before the first replacement is good.
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  for (let at = text.indexOf("\ufffd"); at !== -1; at = text.indexOf("\ufffd", at + 1)) {
-    const before = Buffer.byteLength(text.slice(0, at));
-    const isWritten = bytes[before] === 0xef && bytes[before + 1] === 0xbf && bytes[before + 2] === 0xbd;
-    if (!isWritten) return text.slice(0, at);
-  }
-  return text;
 }
 
 /** `auth:` with nothing but comments below is an empty section, not an error. Values without a value stay errors. */
@@ -118,12 +129,14 @@ function withoutEmptySections(value: unknown, path: PolicyPath = []): unknown {
   );
 }
 
-function isNotEmpty<T>(list: readonly T[]): list is readonly [T, ...T[]] {
-  return list.length > 0;
-}
-
-function inOrder(problems: readonly [Problem, ...Problem[]]): readonly [Problem, ...Problem[]] {
-  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column) as [Problem, ...Problem[]];
+/** By file as they extend each other, in each by place. */
+function inOrder(problems: readonly Problem[], files: Chain): readonly [Problem, ...Problem[]] {
+  const rank = new Map(files.map(({ path }, index) => [path, index]));
+  const at = ({ file }: Problem) => rank.get(file) ?? 0;
+  return problems.toSorted((a, b) => at(a) - at(b) || a.line - b.line || a.column - b.column) as [
+    Problem,
+    ...Problem[],
+  ];
 }
 
 function deepFreeze<T>(value: T): T {

@@ -17,6 +17,7 @@ export function policyReference(): string {
     "",
     "A policy is a YAML 1.2 file. Every key may be left out; an empty file is the default policy. Unknown keys are errors.",
     "`mitsubako policy check FILE` tells every mistake with its line; `mitsubako policy schema` prints the JSON Schema for editors.",
+    "`extends: FILE` begins from another policy file: sections are merged key by key, everything else, lists too, is replaced as a whole.",
     "A running gateway takes a changed file over when it is saved or on SIGHUP, and refuses one with a mistake as a whole.",
     "",
     "## Values",

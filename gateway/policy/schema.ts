@@ -22,7 +22,19 @@ export interface SchemaNode {
   readonly maxItems?: number;
 }
 
-export const policyJsonSchema: SchemaNode = z.toJSONSchema(policySchema, { io: "input" }) as SchemaNode;
+/** What a file may hold beside the policy itself: it is gone once the policy is loaded. */
+const fileSchema = z.strictObject({
+  extends: z
+    .string()
+    .optional()
+    .meta({ expected: "the path of another policy file, seen from this one", examples: ["default.yaml"] })
+    .describe(
+      "A policy file that this one begins from. What stands here replaces what stands there: sections key by key, everything else, lists too, as a whole.",
+    ),
+  ...policySchema.shape,
+});
+
+export const policyJsonSchema: SchemaNode = z.toJSONSchema(fileSchema, { io: "input" }) as SchemaNode;
 
 /** What the schema says of the place, list indices included; undefined where no such key exists. */
 export function nodeAt(path: PolicyPath): SchemaNode | undefined {

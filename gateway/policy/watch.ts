@@ -81,10 +81,15 @@ export class PolicyWatch implements AsyncDisposable {
     await this.#queue;
   }
 
-  /** Editors replace a file by renaming, which a watch on the file itself would lose. Where the path is a link, its target's folder counts too. */
+  /**
+   * Editors replace a file by renaming, which a watch on the file itself would lose. Where a path is a link, its target's folder counts
+   * too, and so do those of the files that it extends.
+   */
   async #watchFolders(): Promise<void> {
-    const { path } = this.#loaded;
-    for (const folder of new Set([dirname(path), dirname(await realpath(path))])) {
+    const folders = new Set<string>();
+    for (const path of this.#paths) folders.add(dirname(path)).add(dirname(await realpath(path)));
+    this.#closeWatchers();
+    for (const folder of folders) {
       const watcher = watch(folder, { persistent: false }, () => {
         this.#saved();
       });
@@ -124,16 +129,17 @@ export class PolicyWatch implements AsyncDisposable {
     if (isNews) this.#onUpdate(update);
   }
 
+  get #paths(): readonly string[] {
+    return [this.#loaded.path, ...this.#loaded.bases];
+  }
+
   async #changedWithin(milliseconds: number): Promise<boolean> {
-    try {
-      const { mtimeMs } = await stat(this.#loaded.path);
-      const age = Date.now() - mtimeMs;
-      // A time in the future is a clock that was set, not a file that is being written.
-      return age >= 0 && age < milliseconds;
-    } catch {
-      // The file is gone for now; reading it gives the reason.
-      return false;
+    const ages = this.#paths.map(async (path) => Date.now() - (await stat(path)).mtimeMs);
+    for (const age of await Promise.allSettled(ages)) {
+      // A time in the future is a clock that was set, not a file that is being written. Of one that is gone reading gives the reason.
+      if (age.status === "fulfilled" && age.value >= 0 && age.value < milliseconds) return true;
     }
+    return false;
   }
 
   async #read(): Promise<PolicyUpdate> {
@@ -142,6 +148,10 @@ export class PolicyWatch implements AsyncDisposable {
       const loaded = await loadPolicy(before.path);
       if (loaded.hash === before.hash) return { outcome: "same", loaded: before };
       this.#loaded = loaded;
+      if (!this.#isClosed && loaded.bases.join("\0") !== before.bases.join("\0")) {
+        // A folder that cannot be watched: SIGHUP still works.
+        await this.#watchFolders().catch(() => undefined);
+      }
       return { outcome: "changed", loaded, changes: policyChanges(before.policy, loaded.policy) };
     } catch (error) {
       const refusal =

@@ -81,7 +81,7 @@ describe("what is wrong is told by place", () => {
     ["key in another style", "limits:\n  connections_per_source: 3\n", 2, 3, /"connectionsPerSource"/],
     ["key in the wrong section", "auth:\n  life: 1h\n", 2, 3, /did you mean sandbox\.life\?/],
     ["section one level too deep", "auth:\n  sandbox: {}\n", 2, 3, /sandbox at the left margin/],
-    ["nothing like it", "zzz: 1\n", 1, 1, /"zzz" is not a key of a policy \(valid keys: listen, /],
+    ["nothing like it", "zzz: 1\n", 1, 1, /"zzz" is not a key of a policy \(valid keys: extends, listen, /],
     ["duration without a unit", "deadlines:\n  idle: 60\n", 2, 9, /such as 90s.*found 60 \(a number\)/],
     ["duration over a timer's range", "sandbox:\n  life: 40d\n", 2, 9, /from 1s to 24d; found "40d"/],
     ["unknown unit", "sandbox:\n  memory: 128x\n", 2, 11, /such as 64m|such as 128m/],

@@ -32,6 +32,8 @@ const MATCHERS = [
 function validValue(node: SchemaNode, random: Random): unknown {
   if (node.properties !== undefined) {
     const entries = Object.entries(node.properties).flatMap(([key, child]) => {
+      // Another file's content is not made here.
+      if (key === "extends") return [];
       const isNeeded = node.required?.includes(key) === true;
       return isNeeded || random.next() < 0.5 ? [[key, validValue(child, random)] as const] : [];
     });
@@ -40,12 +42,9 @@ function validValue(node: SchemaNode, random: Random): unknown {
   if (node.enum !== undefined) return node.enum[random.below(node.enum.length)];
   switch (node.title) {
     case "duration":
-      // Within every bound of a duration in the schema, the CPU period's apart.
-      return node.examples === undefined && node.expected?.includes("to 1s") === true
-        ? random.pick(["50ms", "100ms", "1s"])
-        : random.pick(["1s", "90s", "10m", "1h", "1500ms"]);
     case "size":
-      return random.pick(["64m", "100 MiB", "1GiB", "67108864"]);
+      // The examples of a unit lie within its bounds.
+      return random.pick(examplesOf(node));
     case "matcher":
       return random.next() < 0.5 ? random.pick(MATCHERS) : [random.pick(MATCHERS), random.pick(MATCHERS)];
     case "range":
@@ -83,7 +82,14 @@ function validValue(node: SchemaNode, random: Random): unknown {
   }
   if (node.type === "number") return 0.01 + random.below(100) / 4;
   if (node.expected?.includes("CPU numbers") === true) return random.pick(["0", "0-1", "0,2"]);
-  return random.pick(["abc", "x-1", "debian"]);
+  const named = /such as ([^\s,]*[^\s,:])/.exec(node.expected ?? "")?.[1];
+  return named ?? random.pick(["abc", "x-1", "debian"]);
+}
+
+/** `a size such as 64k, 5 MiB, from 1k to 16m`: the schema writes out those that the bounds allow. */
+function examplesOf({ expected = "" }: SchemaNode): [string, ...string[]] {
+  const [first = "", ...others] = (/such as (.*), (?:from|at most)/.exec(expected)?.[1] ?? "").split(", ");
+  return [first, ...others];
 }
 
 /** A random policy text that is valid but for contradictions, which are among what it finds. */
@@ -132,6 +138,7 @@ const PIECES = [
   "\u2028",
   "verdict: accept",
   "user: root",
+  "extends: ",
   "sandbox",
   "idle: 1h",
   "\r",
@@ -217,7 +224,7 @@ describe("policies that are made at random", () => {
         for (const { message } of result.problems) {
           assert.match(
             message,
-            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+/,
+            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+|less than the first pause|plaintext/,
             `seed ${seed}`,
           );
         }

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import type { TestContext } from "node:test";
+import { loadPlaced, loadPolicy, parsePolicy } from "../../gateway/policy/load.ts";
+import { PolicyError } from "../../gateway/policy/problem.ts";
+import { PolicyWatch } from "../../gateway/policy/watch.ts";
+import type { PolicyUpdate } from "../../gateway/policy/watch.ts";
+
+async function folderOf(t: TestContext, contents: Record<string, string>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "mitsubako-extends-"));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const [name, content] of Object.entries(contents)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+  return folder;
+}
+
+async function problemsOf(path: string): Promise<string[]> {
+  const error = await loadPolicy(path).then(
+    () => assert.fail("it was taken"),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof PolicyError, String(error));
+  return error.problems.map(
+    ({ file, line, column, message }) => `${basename(file)}:${line}:${column} ${message}`,
+  );
+}
+
+describe("a policy that extends another", () => {
+  test("sections are merged key by key, lists and values replaced, empty sections take nothing away", async (t) => {
+    const folder = await folderOf(t, {
+      "base/base.yaml":
+        "sensor: base\nauth:\n  root: refuse\n  rules:\n    - {user: a, verdict: accept}\n    - {user: b, verdict: reject}\nnetwork:\n  caps: {up: 1m, down: 2m}\nsandbox: {pids: 64}\n",
+      "mine.yaml":
+        "extends: base/base.yaml\nauth:\n  rules: [{user: c, verdict: accept}]\nnetwork:\n  caps: {up: 3m}\nsandbox:\n",
+    });
+    const { loaded, document } = await loadPlaced(join(folder, "mine.yaml"));
+    const { policy } = loaded;
+    assert.deepEqual([policy.sensor, policy.auth.root, policy.sandbox.pids], ["base", "refuse", 64]);
+    assert.deepEqual(policy.auth.rules, [{ user: "c", verdict: "accept", afterAttempts: 1 }]);
+    assert.deepEqual([policy.network.caps.up, policy.network.caps.down], [3 * 2 ** 20, 2 * 2 ** 20]);
+    assert.ok(!("extends" in policy) && Object.isFrozen(policy));
+    assert.deepEqual(loaded.bases, [join(folder, "base/base.yaml")]);
+
+    const at = (...path: (string | number)[]) => {
+      const { file, line } = document.place(path);
+      return `${basename(file)}:${line}`;
+    };
+    assert.equal(at("sensor"), "base.yaml:1");
+    assert.equal(at("auth", "root"), "base.yaml:3");
+    assert.equal(at("auth", "rules", 0, "user"), "mine.yaml:3");
+    // The second rule of the base is hidden by the list above it, and so is what the first one had.
+    assert.equal(document.kind(["auth", "rules", 1]), undefined);
+    assert.equal(at("auth", "rules", 1, "user"), "mine.yaml:3");
+    assert.equal(at("network", "caps", "up"), "mine.yaml:5");
+    assert.equal(at("network", "caps", "down"), "base.yaml:8");
+    assert.equal(at("sandbox", "pids"), "base.yaml:9");
+    assert.equal(document.kind(["sandbox", "memory"]), undefined);
+  });
+
+  test("the hash changes with any of the files", async (t) => {
+    const folder = await folderOf(t, { "a.yaml": "extends: b.yaml\n", "b.yaml": "sensor: x\n" });
+    const sha = (text: string) => createHash("sha256").update(text).digest("hex");
+    const first = (await loadPolicy(join(folder, "a.yaml"))).hash;
+    assert.equal(first, sha(`${sha("extends: b.yaml\n")}\n${sha("sensor: x\n")}\n`));
+    await writeFile(join(folder, "b.yaml"), "sensor: x \n");
+    assert.notEqual((await loadPolicy(join(folder, "a.yaml"))).hash, first);
+  });
+
+  test("every mistake of the chain at once, each with its own file and line", async (t) => {
+    const folder = await folderOf(t, {
+      "a.yaml": "extends: b.yaml\nsandbox:\n  pids: 1\n  most: 1\n",
+      "b.yaml": "# base\nextends: c.yaml\nsandbox:\n  memroy: 1g\n",
+      "c.yaml": "sandbox: {spares: 3}\nauth: {root: maybe}\n",
+    });
+    const told = await problemsOf(join(folder, "a.yaml"));
+    assert.deepEqual(
+      told.map((line) => line.split(" ", 2).join(" ")),
+      [
+        "a.yaml:3:9 sandbox.pids",
+        'b.yaml:4:3 "memroy"',
+        "c.yaml:1:19 sandbox.spares",
+        "c.yaml:2:14 auth.root",
+      ],
+    );
+    assert.match(told[2] ?? "", /only 1 sandboxes may exist/);
+  });
+
+  test("a key that the base has twice, or broken YAML in it, is told of the base", async (t) => {
+    const folder = await folderOf(t, {
+      "a.yaml": "extends: b.yaml\n",
+      "b.yaml": "sensor: a\nsensor: b\n",
+      "c.yaml": "extends: d.yaml\n",
+      "d.yaml": "sensor: 'a\n",
+    });
+    assert.match((await problemsOf(join(folder, "a.yaml")))[0] ?? "", /^b\.yaml:2:1 sensor is given twice/);
+    assert.match((await problemsOf(join(folder, "c.yaml")))[0] ?? "", /^d\.yaml:\d+:\d+ .*quote/);
+  });
+
+  test("a base that is not there, is itself, is no text or is no path", async (t) => {
+    const folder = await folderOf(t, {
+      "absent.yaml": "sensor: x\nextends: nowhere.yaml\nsandbx: 1\n",
+      "circle.yaml": "extends: back.yaml\n",
+      "back.yaml": "extends: ./circle.yaml\n",
+      "number.yaml": "extends: 5\n",
+      "nul.yaml": 'extends: "a\\0b"\n',
+      "list.yaml": "extends: [a.yaml, b.yaml]\n",
+      "nothing.yaml": "extends:\n",
+      "folder.yaml": "extends: .\n",
+      ...Object.fromEntries(
+        Array.from({ length: 9 }, (_, i) => [`deep${i}.yaml`, `extends: deep${i + 1}.yaml\n`]),
+      ),
+      "deep9.yaml": "",
+    });
+    const first = async (name: string) => (await problemsOf(join(folder, name)))[0] ?? "";
+    const absent = await problemsOf(join(folder, "absent.yaml"));
+    assert.match(
+      absent[0] ?? "",
+      /^absent\.yaml:2:10 extends names "nowhere\.yaml", which cannot be read: ENOENT/,
+    );
+    assert.match(absent[1] ?? "", /^absent\.yaml:3:1 "sandbx"/);
+    assert.match(await first("circle.yaml"), /^back\.yaml:1:10 .* would never end$/);
+    for (const name of ["number", "nul", "list", "nothing"]) {
+      assert.match(
+        await first(`${name}.yaml`),
+        /:1:\d+ extends has to be the path of another policy file/,
+        name,
+      );
+    }
+    assert.match(await first("folder.yaml"), /:1:10 .*cannot be read/);
+    assert.match(await first("deep0.yaml"), /^deep7\.yaml:1:10 .*8 files is the most$/);
+    const alone = parsePolicy(Buffer.from("extends: a.yaml\n"), "x.yaml");
+    assert.ok("problems" in alone && alone.problems.length === 1);
+  });
+
+  test(
+    "a save of the base is taken over like one of the file itself, also of a base that came later",
+    { timeout: 20_000 },
+    async (t) => {
+      const folder = await folderOf(t, { "a.yaml": "sensor: none\n", "other/b.yaml": "sensor: one\n" });
+      const path = join(folder, "a.yaml");
+      const waiting: ((update: PolicyUpdate) => void)[] = [];
+      const watch = await PolicyWatch.start(await loadPolicy(path), {
+        settle: 40,
+        onUpdate: (update) => waiting.shift()?.(update),
+      });
+      t.after(() => watch[Symbol.asyncDispose]());
+      const next = () => new Promise<PolicyUpdate>((resolve) => waiting.push(resolve));
+      const extended = next();
+      await writeFile(path, "extends: other/b.yaml\n");
+      assert.equal((await extended).loaded.policy.sensor, "one");
+      const saved = next();
+      await writeFile(join(folder, "other/b.yaml"), "sensor: two\n");
+      assert.equal((await saved).loaded.policy.sensor, "two");
+      const refused = next();
+      await writeFile(join(folder, "other/b.yaml"), "sensor: [\n");
+      assert.equal((await refused).outcome, "refused");
+      assert.equal(watch.loaded.policy.sensor, "two");
+    },
+  );
+});
