@@ -3,13 +3,36 @@ import { ByteFrames, type FrameSink } from "./byte-frames.ts";
 import type { Contents, OpenContents } from "./contents.ts";
 import { Reader } from "../ssh/messages/reader.ts";
 import type { FileOperation, Transferred } from "./observation.ts";
+import {
+  ATTRS,
+  CLOSE,
+  DATA,
+  EXTENDED,
+  FSTAT,
+  HANDLE,
+  LSTAT,
+  MKDIR,
+  OPEN,
+  READ,
+  REMOVE,
+  RENAME,
+  RMDIR,
+  SETSTAT,
+  STAT,
+  STATUS,
+  SYMLINK,
+  WRITE,
+  asked,
+  sizeOfFile,
+  type Asked,
+} from "./sftp-requests.ts";
 
 type Said = Transferred | FileOperation;
 
 /**
  * Files moved by SFTP (draft-ietf-secsh-filexfer-02, the version that OpenSSH speaks), from both directions of the channel.
  * A file's SHA-256 is known when its bytes came in order from the first on; `whole` says that it was also closed
- * (and for a download, read to its end). Contents are hashed, not kept; whoever wants them is given them as they pass.
+ * (and for a download, read to its end: told so, or as long as the server had said it is). Contents are hashed, not kept; whoever wants them is given them as they pass.
  */
 export class SftpFiles {
   readonly #fromClient: ByteFrames;
@@ -18,6 +41,8 @@ export class SftpFiles {
   readonly #asked = new Map<number, Asked>();
   /** Open files, by handle. */
   readonly #open = new Map<string, OpenFile>();
+  /** Sizes of files that the server was asked for, by path. */
+  readonly #sizes = new Map<string, number>();
   readonly #openContents: OpenContents | undefined;
   readonly #mostAsked: number;
   #out: Said[] = [];
@@ -53,6 +78,9 @@ export class SftpFiles {
       case WRITE:
         return { head: WRITE_HEAD, whole: (head) => this.#write(head) };
       case OPEN:
+      case FSTAT:
+      case LSTAT:
+      case STAT:
       case CLOSE:
       case READ:
       case REMOVE:
@@ -86,14 +114,7 @@ export class SftpFiles {
       return;
     }
     const what = asked(type, fields);
-    if (!fields.truncated) this.#remember(id, what);
-  }
-
-  #remember(id: number, what: Asked | undefined): void {
-    if (what === undefined) return;
-    const oldest = this.#asked.keys().next();
-    if (this.#asked.size >= this.#mostAsked && oldest.done !== true) this.#asked.delete(oldest.value);
-    this.#asked.set(id, what);
+    if (!fields.truncated && what !== undefined) remember(this.#asked, id, what, this.#mostAsked);
   }
 
   /** Head of a WRITE: id, handle, offset, length of the data that follows. */
@@ -114,6 +135,7 @@ export class SftpFiles {
     switch (type) {
       case HANDLE:
       case STATUS:
+      case ATTRS:
         return length > LONGEST_REQUEST
           ? SKIP
           : {
@@ -137,7 +159,11 @@ export class SftpFiles {
     if (request === undefined) return;
     if (type === HANDLE) {
       if (request.kind === "open" && this.#open.size < MOST_OPEN)
-        this.#open.set(fields.text(), new OpenFile(request.path, request.flags, this.#openContents));
+        this.#open.set(fields.text(), this.#opened(request));
+      return;
+    }
+    if (type === ATTRS) {
+      if (request.kind === "stat") this.#told(request, sizeOfFile(fields));
       return;
     }
     const status = fields.u32();
@@ -147,6 +173,20 @@ export class SftpFiles {
     } else if (request.kind === "operation") {
       this.#out.push({ ...request.operation, done: status === STATUS_OK });
     }
+  }
+
+  #opened({ path, flags }: Asked & { kind: "open" }): OpenFile {
+    const file = new OpenFile(path, flags, this.#openContents);
+    file.told = this.#sizes.get(path);
+    this.#sizes.delete(path);
+    return file;
+  }
+
+  #told(of: Asked & { kind: "stat" }, size: number | undefined): void {
+    if (size === undefined) return;
+    if ("path" in of) remember(this.#sizes, of.path, size, MOST_OPEN);
+    for (const [handle, file] of this.#open)
+      if ("path" in of ? file.path === of.path : handle === of.handle) file.told = size;
   }
 
   #data(head: Buffer): Rest | undefined {
@@ -165,7 +205,7 @@ export class SftpFiles {
   #closed(file: OpenFile, inOrder: boolean): void {
     const upload = file.wrote || (file.forWriting && !file.wasRead);
     if (!upload && !file.wasRead && !file.readToEnd) return; // opened, looked at, closed
-    const complete = inOrder && !file.appending && (upload || file.readToEnd);
+    const complete = inOrder && !file.appending && (upload || file.readToEnd || file.size === file.told);
     file.contents?.end({ direction: upload ? "upload" : "download", complete });
     const whole = complete && file.sequential;
     this.#out.push({
@@ -186,6 +226,8 @@ class OpenFile {
   wrote = false;
   wasRead = false;
   readToEnd = false;
+  /** How large it is, as the server said last. */
+  told: number | undefined;
   /** False once bytes came out of order; the hash says nothing then. */
   sequential = true;
   expected = 0;
@@ -228,62 +270,12 @@ class OpenFile {
 
 type Rest = (bytes: Buffer) => void;
 
-type Asked =
-  | { readonly kind: "open"; readonly path: string; readonly flags: number }
-  | { readonly kind: "read"; readonly handle: string; readonly offset: number }
-  | { readonly kind: "operation"; readonly operation: Omit<FileOperation, "done"> };
-
-function asked(type: number, fields: Reader): Asked | undefined {
-  switch (type) {
-    case OPEN:
-      return { kind: "open", path: fields.text(), flags: fields.u32() };
-    case READ:
-      return { kind: "read", handle: fields.text(), offset: Number(fields.u64()) };
-    case REMOVE:
-      return operation("remove", fields.text());
-    case RENAME:
-      return operation("rename", fields.text(), fields.text());
-    case MKDIR:
-      return operation("mkdir", fields.text());
-    case RMDIR:
-      return operation("rmdir", fields.text());
-    case SYMLINK: {
-      // OpenSSH's order is the reverse of the draft's: what it points to, then the link's own path.
-      const target = fields.text();
-      return operation("symlink", fields.text(), target);
-    }
-    case SETSTAT:
-      return operation("setstat", fields.text());
-    case EXTENDED: {
-      const name = fields.text();
-      if (name === "posix-rename@openssh.com") return operation("rename", fields.text(), fields.text());
-      if (name === "hardlink@openssh.com") return operation("hardlink", fields.text(), fields.text());
-      return undefined;
-    }
-    default:
-      return undefined;
-  }
+/** The oldest go. */
+function remember<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
+  const oldest = map.keys().next();
+  if (map.size >= most && oldest.done !== true) map.delete(oldest.value);
+  map.set(key, value);
 }
-
-function operation(name: FileOperation["operation"], path: string, to?: string): Asked {
-  return {
-    kind: "operation",
-    operation: { kind: "file-operation", operation: name, path, ...(to === undefined ? {} : { to }) },
-  };
-}
-
-const OPEN = 3;
-const CLOSE = 4;
-const READ = 5;
-const WRITE = 6;
-const SETSTAT = 9;
-const REMOVE = 13;
-const MKDIR = 14;
-const RMDIR = 15;
-const RENAME = 18;
-const SYMLINK = 20;
-const [STATUS, HANDLE, DATA] = [101, 102, 103] as const;
-const EXTENDED = 200;
 
 const FLAG_WRITE = 2;
 const FLAG_APPEND = 4;

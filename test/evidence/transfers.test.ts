@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { FileOperation, Transferred } from "../../gateway/evidence/observation.ts";
 import { ScpFiles } from "../../gateway/evidence/scp-files.ts";
 import { SftpFiles } from "../../gateway/evidence/sftp-files.ts";
+import { string, u32, u64 } from "../../gateway/ssh/messages/writer.ts";
 
 const run = promisify(execFile);
 const BETWEEN = join(import.meta.dirname, "between.ts");
@@ -211,6 +212,91 @@ test("a copy that stopped half-way is told as not whole, without a hash", () => 
     { kind: "transfer", protocol: "scp", direction: "upload", path: "/tmp/x", size: 4, whole: false },
   ]);
 });
+
+/** What is told of a client that asks OpenSSH's server so, each time when it has the answer before. */
+async function asked(t: TestContext, ask: (folder: string) => Iterable<Buffer[]>): Promise<unknown[]> {
+  const { folder } = place(t);
+  writeFileSync(join(folder, "leaf"), "a leaf");
+  symlinkSync("leaf", join(folder, "link"));
+  const server = spawn(SFTP_SERVER, { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => server.kill());
+  const files = new SftpFiles();
+  const told: unknown[] = [];
+  const answers = server.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  for (const [type = Buffer.of(), ...fields] of [[Buffer.of(1), u32(3)], ...ask(folder)]) {
+    const body = Buffer.concat([type, ...fields]);
+    const packet = Buffer.concat([u32(body.length), body]);
+    told.push(...files.client(packet));
+    server.stdin.write(packet);
+    let answer = Buffer.alloc(0);
+    while (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) {
+      const next = await answers.next();
+      assert.ok(next.done !== true);
+      answer = Buffer.concat([answer, next.value]);
+    }
+    told.push(...files.server(answer));
+  }
+  return told.map((one) => {
+    const { size, whole, sha256: hash } = one as Transferred;
+    return [size, whole, hash];
+  });
+}
+
+/** The first handle that OpenSSH's server gives. */
+const HANDLE = string(u32(0));
+const opened = (path: string) => [Buffer.of(3), u32(1), string(path), u32(1), u32(0)];
+const read = (offset: number, length: number) => [
+  Buffer.of(5),
+  u32(2),
+  HANDLE,
+  u64(BigInt(offset)),
+  u32(length),
+];
+const closed = () => [Buffer.of(4), u32(3), HANDLE];
+const LSTAT = 7;
+const STAT = 17;
+const stat = (path: string, type = STAT) => [Buffer.of(type), u32(4), string(path)];
+const fstat = () => [Buffer.of(8), u32(4), HANDLE];
+const WHOLE = [6, true, sha256("a leaf")];
+
+for (const [how, ask, expected] of [
+  ["by a path, before", (path: string) => [stat(path), opened(path), read(0, 6), closed()], WHOLE],
+  [
+    "by a path, while it is open",
+    (path: string) => [opened(path), stat(path, LSTAT), read(0, 6), closed()],
+    WHOLE,
+  ],
+  [
+    "by its handle, after some of it",
+    (path: string) => [opened(path), read(0, 4), fstat(), read(4, 2), closed()],
+    WHOLE,
+  ],
+  [
+    "and not all of it is read",
+    (path: string) => [stat(path), opened(path), read(0, 5), closed()],
+    [5, false, undefined],
+  ],
+  [
+    "and not the beginning of it is read",
+    (path: string) => [opened(path), fstat(), read(1, 5), closed()],
+    [6, false, undefined],
+  ],
+  [
+    "of a link only",
+    (path: string) => [
+      stat(path.replace(/leaf$/, "link"), LSTAT),
+      opened(path.replace(/leaf$/, "link")),
+      read(0, 4),
+      closed(),
+    ],
+    [4, false, undefined],
+  ],
+] as const)
+  test(`a file got by who knows its size, told ${how}`, async (t) => {
+    assert.deepEqual(await asked(t, (folder) => ask(join(folder, "leaf")).map((one) => [...one])), [
+      expected,
+    ]);
+  });
 
 test("other commands are no scp", () => {
   for (const command of ["scp", "scp a b", "echo scp -t x", "scpx -t y", ""])
