@@ -112,9 +112,9 @@ export function parseSpan(text: string, bare = false): number | undefined {
 }
 
 /** A whole number from 1 on. Throws `bad-usage`. */
-export function parseLimit(text: string): number {
+export function parseLimit(text: string, option = "--limit"): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new MitsubakoError("bad-usage", `--limit ${escapeText(text)} is no number of rows.`, {
+    throw new MitsubakoError("bad-usage", `${option} ${escapeText(text)} is no number of rows.`, {
       remedy: "Write 1 or more.",
     });
   return Number(text);

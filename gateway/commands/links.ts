@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { addressKey } from "../index/address.ts";
-import { findRecordings, recordings } from "../index/find-recording.ts";
+import { findRecordings } from "../index/find-recording.ts";
 import {
   belongingsOf,
   holdingsOfFile,
@@ -10,13 +10,14 @@ import {
 } from "../index/link-about.ts";
 import { sessionsOf, textId } from "../index/link-own.ts";
 import { linksOf, type Links } from "../index/links.ts";
-import { IndexReader } from "../index/query.ts";
+import type { IndexReader } from "../index/query.ts";
 import { escapeText } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { jsonText } from "../model/json.ts";
 import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
-import { parseLimit, TERMINAL, type Output } from "./human.ts";
+import { parseLimit, TERMINAL } from "./human.ts";
+import { openIndex } from "./open-index.ts";
 import { linksAsText } from "./links-text.ts";
 
 export interface LinksOptions {
@@ -39,7 +40,7 @@ export interface Linked {
 /** `mitsubako links SESSION|SOURCE|SHA256|KEY`: what belongs together, and why. Throws `not-found` and `bad-usage`. */
 export async function linksCommand(about: string, options: LinksOptions, output = TERMINAL): Promise<number> {
   const limit = parseLimit(options.limit ?? "20");
-  using index = IndexReader.open(options.data) ?? (await readAll(options.data, output));
+  using index = await openIndex(options.data, output);
   const linked = ask(index, options.data, about);
   output.stdout.write(
     options.json === true ? `${jsonText(jsonOf(linked, limit))}\n` : linksAsText(linked, limit),
@@ -86,15 +87,6 @@ function ofKey(index: IndexReader, fingerprint: string): Linked {
   const holdings = key === undefined ? [] : holdingsOfKey(index.ask, key, fingerprint);
   if (holdings.length === 0) throw nothing(`Nobody had a key with the fingerprint ${fingerprint}.`);
   return { about: "key", value: fingerprint, holdings };
-}
-
-/** Reading recordings takes much code, which is loaded only where there is no index. */
-async function readAll(dataFolder: string, output: Output): Promise<IndexReader> {
-  output.stderr.write("There is no index, or one of another version; reading all recordings.\n");
-  const { readIntoMemory } = await import("../index/in-memory.ts");
-  return await readIntoMemory(dataFolder, recordings(dataFolder), (problem) => {
-    output.stderr.write(`${escapeText(problem)}\n`);
-  });
 }
 
 function jsonOf({ about, value, own, links, holdings }: Linked, limit: number): unknown {

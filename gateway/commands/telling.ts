@@ -27,4 +27,17 @@ export function addTellingCommands(program: Command): void {
       const { linksCommand } = await import("./links.ts");
       process.exitCode = await linksCommand(about, { ...options, data: givenPath(options.data) });
     });
+
+  program
+    .command("report")
+    .description("sum up what happened, in Markdown or JSON")
+    .addOption(dataOption())
+    .option("--since <time>", "from then on: 24h, 7d, yesterday, 2026-11-23 or 2026-11-23T02:15 (UTC)", "24h")
+    .option("--until <time>", "until then; of a day, until its end")
+    .option("--top <n>", "rows of each list", "20")
+    .addOption(jsonOption())
+    .action(async (options: { data: string; since: string; until?: string; top: string; json?: true }) => {
+      const { reportCommand } = await import("./report.ts");
+      process.exitCode = await reportCommand({ ...options, data: givenPath(options.data) });
+    });
 }

@@ -67,7 +67,7 @@ export interface OwnClient {
 
 export function clientsOf(ask: Ask, sessions: readonly string[]): OwnClient[] {
   return ask(
-    sql`SELECT hassh, client_version AS version, min(id) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
+    sql`SELECT hassh, client_version AS version, min(sessions.id) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
       CROSS JOIN sessions ON sessions.id = among.value WHERE hassh IS NOT NULL AND client_version IS NOT NULL
       GROUP BY hassh, client_version ORDER BY hassh, client_version LIMIT ${MOST_CLIENTS}`,
   ).flatMap((row) => {

@@ -1,0 +1,46 @@
+import type { ByteString } from "../model/bytes.ts";
+import type { ReportWindow } from "./report-window.ts";
+import { sql, type Ask } from "./sql.ts";
+
+/** A file that nobody had had before. */
+export interface NewArtifact {
+  readonly sha256: string;
+  /** One of its paths. */
+  readonly path: ByteString;
+  /** Bytes. */
+  readonly size: number;
+  /** Microseconds since 1970. */
+  readonly first: number;
+  /** Of those that had it in this time. */
+  readonly sources: number;
+  /** One of them. */
+  readonly session: string;
+}
+
+/** Files that were transferred or captured in this time and never before, what most sources had first. */
+export function newArtifactsIn(ask: Ask, { since, until }: ReportWindow, top: number): NewArtifact[] {
+  return ask(
+    sql`WITH had AS (
+        SELECT files.sha256, files.path, files.size, captures.taken_us AS at, captures.source, captures.session
+        FROM captures CROSS JOIN files ON files.capture = captures.id
+        WHERE captures.taken_us BETWEEN ${since} AND ${until} AND files.sha256 IS NOT NULL
+        UNION ALL
+        SELECT transfers.sha256, transfers.path, transfers.size, sessions.started_us, sessions.source_address, sessions.id
+        FROM sessions CROSS JOIN transfers ON transfers.session = sessions.id
+        WHERE sessions.started_us BETWEEN ${since} AND ${until} AND transfers.sha256 IS NOT NULL AND transfers.direction = 'upload')
+      SELECT sha256, min(path) AS path, max(size) AS size, min(at) AS first, count(DISTINCT source) AS sources, min(session) AS session
+      FROM had WHERE size > 0
+        AND NOT EXISTS (SELECT 1 FROM files AS others CROSS JOIN captures ON captures.id = others.capture
+          WHERE others.sha256 = had.sha256 AND captures.taken_us < ${since})
+        AND NOT EXISTS (SELECT 1 FROM transfers CROSS JOIN sessions ON sessions.id = transfers.session
+          WHERE transfers.sha256 = had.sha256 AND transfers.direction = 'upload' AND sessions.started_us < ${since})
+      GROUP BY sha256 ORDER BY sources DESC, first, sha256 LIMIT ${top}`,
+  ).map((row) => ({
+    sha256: String(row["sha256"]),
+    path: String(row["path"]) as ByteString,
+    size: Number(row["size"]),
+    first: Number(row["first"]),
+    sources: Number(row["sources"]),
+    session: String(row["session"]),
+  }));
+}
