@@ -3,7 +3,7 @@ import { LINK_RULES, type Reason } from "../index/link-rules.ts";
 import type { Links } from "../index/links.ts";
 import { escapeText, showable } from "../model/bytes.ts";
 import { absoluteTime, count, cut } from "./human.ts";
-import type { Linked } from "./links.ts";
+import type { Linked } from "./linked.ts";
 
 const MOST_NAMED = 5;
 

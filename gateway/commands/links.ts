@@ -1,15 +1,9 @@
 import { isIP } from "node:net";
 import { addressKey } from "../index/address.ts";
 import { findRecordings } from "../index/find-recording.ts";
-import {
-  belongingsOf,
-  holdingsOfFile,
-  holdingsOfKey,
-  type Belongings,
-  type Holding,
-} from "../index/link-about.ts";
+import { belongingsOf, holdingsOfFile, holdingsOfKey } from "../index/link-about.ts";
 import { sessionsOf, textId } from "../index/link-own.ts";
-import { linksOf, type Links } from "../index/links.ts";
+import { linksOf } from "../index/links.ts";
 import type { IndexReader } from "../index/query.ts";
 import { escapeText } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
@@ -18,23 +12,13 @@ import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
 import { parseLimit, TERMINAL } from "./human.ts";
 import { openIndex } from "./open-index.ts";
+import type { Linked } from "./linked.ts";
 import { linksAsText } from "./links-text.ts";
 
 export interface LinksOptions {
   readonly data: string;
   readonly json?: boolean;
   readonly limit?: string;
-}
-
-/** What was asked about, and what belongs together with it. */
-export interface Linked {
-  readonly about: "session" | "source" | "file" | "key";
-  readonly value: string;
-  /** Of a session or a source. */
-  readonly own?: Belongings;
-  readonly links?: Links;
-  /** Of a file or a key. */
-  readonly holdings?: readonly Holding[];
 }
 
 /** `mitsubako links SESSION|SOURCE|SHA256|KEY`: what belongs together, and why. Throws `not-found` and `bad-usage`. */
