@@ -58,8 +58,9 @@ policies
   .command("check")
   .description("say whether policy files are valid, and where they are not")
   .argument("[file...]", "policy files (those in policies/ if none is named)")
+  .option("--strict", "take warnings for mistakes")
   .addOption(json())
-  .action(async (files: string[], options: { json?: true }) => {
+  .action(async (files: string[], options: { json?: true; strict?: true }) => {
     const { policyCheckCommand } = await import("./commands/policy.ts");
     process.exitCode = await policyCheckCommand(files, options);
   });

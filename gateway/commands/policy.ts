@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import {
   checkAsJson,
@@ -6,14 +8,18 @@ import {
   policySchemaAsJson,
   renderCheck,
 } from "../policy/check-command.ts";
+import type { Circumstances } from "../policy/warnings.ts";
 import { givenPath, PROJECT_ROOT } from "./paths.ts";
 
 export async function policyCheckCommand(
   files: readonly string[],
-  options: { json?: true },
+  options: { json?: true; strict?: true },
 ): Promise<number> {
   const paths = files.length > 0 ? files.map(givenPath) : await policyFilesIn(join(PROJECT_ROOT, "policies"));
-  const check = await checkPolicies(paths);
+  const check = await checkPolicies(paths, {
+    isStrict: options.strict === true,
+    circumstances: circumstancesHere(),
+  });
   if (options.json) process.stdout.write(`${checkAsJson(check)}\n`);
   else {
     const { stdout, stderr } = renderCheck(check);
@@ -21,6 +27,13 @@ export async function policyCheckCommand(
     process.stderr.write(stderr);
   }
   return check.exitCode;
+}
+
+/** What is known of this machine, and of who works on it. */
+export function circumstancesHere(): Circumstances {
+  // sshd tells a login where it came from.
+  const operator = process.env["SSH_CONNECTION"]?.split(" ")[0] ?? "";
+  return { memory: totalmem(), ...(isIP(operator) === 0 ? {} : { operator }) };
 }
 
 export function policySchemaCommand(): number {

@@ -65,7 +65,7 @@ export const FENCES: readonly string[] = [
 ];
 
 export function egressOf(network: Policy["network"], host: HostFacts): Egress {
-  const { egress, ports, dns, rates, connections, openFences, caps } = network;
+  const { egress, ports, dns, rates, connections, fences, openFences, caps } = network;
   const decisions: Decision[] = [
     ...ports.map(({ protocol, ports: ranges, egress: mode }) => ({
       protocol,
@@ -84,7 +84,7 @@ export function egressOf(network: Policy["network"], host: HostFacts): Egress {
     rates,
     connections,
     own: host.addresses.toSorted(),
-    fences: withoutNested([...FENCES, ...host.addresses, ...host.networks]),
+    fences: withoutNested([...FENCES, ...fences, ...host.addresses, ...host.networks]),
     openings: withoutNested(openFences),
     caps: { up: caps.up, down: caps.down },
     isOpen,

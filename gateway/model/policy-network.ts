@@ -80,6 +80,13 @@ export const network = z.strictObject({
     .default(10)
     .describe("Connections of a sandbox to the outside at once, with `limited`."),
   dns: dns.prefault({}).describe("Names, in every mode but `deny`."),
+  fences: z
+    .array(cidr4)
+    .max(256)
+    .default([])
+    .describe(
+      "Further ranges that no sandbox reaches, whatever is let out: where you work from, what else you run. Private, link-local and metadata ranges and the machine's own networks are fenced without being named.",
+    ),
   openFences: z
     .array(cidr4)
     .max(64)

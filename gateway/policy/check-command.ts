@@ -4,15 +4,19 @@ import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { escapeText } from "../model/bytes.ts";
 import { describePolicy } from "./describe.ts";
-import { loadPolicy } from "./load.ts";
+import { loadPlaced } from "./load.ts";
 import { PolicyError, renderProblem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { policyJsonSchema } from "./schema.ts";
+import { warnings } from "./warnings.ts";
+import type { Circumstances } from "./warnings.ts";
 
 export interface CheckedFile {
   readonly file: string;
   readonly isValid: boolean;
   readonly problems: readonly Problem[];
+  /** What is allowed and dangerous; of a file without problems. */
+  readonly warnings: readonly Problem[];
   /** The file could not be read; it has no problems then, and is not valid. */
   readonly unreadable?: string;
   /** SHA-256 of a valid file's bytes, as recordings name it. */
@@ -28,9 +32,15 @@ export interface Check {
   readonly exitCode: 0 | 1 | 2;
 }
 
+export interface CheckOptions {
+  /** Warnings make a file invalid. */
+  readonly isStrict?: boolean;
+  readonly circumstances?: Circumstances;
+}
+
 /** Never throws for what is in a file or for a file that cannot be read. */
-export async function checkPolicies(paths: readonly string[]): Promise<Check> {
-  const files = await Promise.all(paths.map(checkOne));
+export async function checkPolicies(paths: readonly string[], options: CheckOptions = {}): Promise<Check> {
+  const files = await Promise.all(paths.map((path) => checkOne(path, options)));
   const ok = files.every(({ isValid }) => isValid);
   const exitCode = ok ? 0 : files.some(({ unreadable }) => unreadable !== undefined) ? 2 : 1;
   return { ok, files, exitCode };
@@ -53,8 +63,9 @@ export function renderCheck(check: Check): { readonly stdout: string; readonly s
       check.files.filter(({ isValid }) => isValid).map(({ file }) => `${escapeText(file)}: valid`),
     ),
     stderr: lines(
-      check.files.flatMap(({ problems, unreadable }) => [
+      check.files.flatMap(({ problems, warnings: dangers, unreadable }) => [
         ...problems.map(renderProblem),
+        ...dangers.map((danger) => renderProblem({ ...danger, message: `warning: ${danger.message}` })),
         ...(unreadable === undefined ? [] : [escapeText(unreadable)]),
       ]),
     ),
@@ -71,13 +82,17 @@ export function policySchemaAsJson(): string {
   return JSON.stringify({ title: "Mitsubako policy", ...policyJsonSchema }, undefined, 2);
 }
 
-async function checkOne(file: string): Promise<CheckedFile> {
+async function checkOne(file: string, { isStrict, circumstances = {} }: CheckOptions): Promise<CheckedFile> {
   try {
-    const loaded = await loadPolicy(file);
-    return { file, isValid: true, problems: [], hash: loaded.hash, canonical: describePolicy(loaded) };
+    const { loaded, document } = await loadPlaced(file);
+    const dangers = warnings(loaded.policy, document, circumstances);
+    const isValid = isStrict !== true || dangers.length === 0;
+    const canonical = describePolicy(loaded);
+    return { file, isValid, problems: [], warnings: dangers, hash: loaded.hash, canonical };
   } catch (error) {
-    if (error instanceof PolicyError) return { file, isValid: false, problems: error.problems };
+    const nothing = { file, isValid: false, problems: [], warnings: [] };
+    if (error instanceof PolicyError) return { ...nothing, problems: error.problems };
     if (!(error instanceof MitsubakoError)) throw error;
-    return { file, isValid: false, problems: [], unreadable: error.message };
+    return { ...nothing, unreadable: error.message };
   }
 }

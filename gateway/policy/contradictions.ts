@@ -5,6 +5,7 @@ import { isLoopbackHost } from "../model/policy-webhook.ts";
 import type { PolicyDocument } from "./document.ts";
 import { MatcherError, compileEntry } from "./matcher.ts";
 import { showPath } from "./problem.ts";
+import { rangesOverlap } from "./ranges.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 
 interface Finding {
@@ -51,26 +52,42 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
   }));
 }
 
-function networkFindings({ ports }: Policy["network"]): Finding[] {
-  return ports.flatMap(({ protocol, ports: ranges = [], egress }, index) => {
-    const path = ["network", "ports", index, "ports"];
-    const covers = (from: number, to: number) => ranges.some(([low, high]) => low <= to && high >= from);
-    const bots = BOT_PORTS.filter(([from, to]) => covers(from, to)).map(([from]) => from);
-    return [
-      ...pointless(ranges.length > 0 && (protocol === "icmp" || protocol === "other"), {
-        path,
-        message: `means nothing for ${protocol}, which has no ports; remove it`,
-      }),
-      ...pointless(covers(53, 53), {
-        path,
-        message: "holds 53: names always go to our own resolver, or nowhere; leave 53 out",
-      }),
-      ...pointless(egress === "limited" && protocol === "tcp" && bots.length > 0, {
-        path,
-        message: `holds ${bots.join(", ")}, which bots use for scans and mail: they can be denied or sinkholed, never let out`,
-      }),
-    ];
+function networkFindings({ ports, fences, openFences }: Policy["network"]): Finding[] {
+  const opened = openFences.flatMap((range, index) => {
+    const fence = fences.find((other) => rangesOverlap(range, other));
+    return fence === undefined
+      ? []
+      : [
+          {
+            path: ["network", "openFences", index],
+            message: `opens what network.fences has closed (${fence}); one of the two has to go`,
+          },
+        ];
   });
+  return [...opened, ...ports.flatMap(portFindings)];
+}
+
+function portFindings(
+  { protocol, ports: ranges = [], egress }: Policy["network"]["ports"][number],
+  index: number,
+): Finding[] {
+  const path = ["network", "ports", index, "ports"];
+  const covers = (from: number, to: number) => ranges.some(([low, high]) => low <= to && high >= from);
+  const bots = BOT_PORTS.filter(([from, to]) => covers(from, to)).map(([from]) => from);
+  return [
+    ...pointless(ranges.length > 0 && (protocol === "icmp" || protocol === "other"), {
+      path,
+      message: `means nothing for ${protocol}, which has no ports; remove it`,
+    }),
+    ...pointless(covers(53, 53), {
+      path,
+      message: "holds 53: names always go to our own resolver, or nowhere; leave 53 out",
+    }),
+    ...pointless(egress === "limited" && protocol === "tcp" && bots.length > 0, {
+      path,
+      message: `holds ${bots.join(", ")}, which bots use for scans and mail: they can be denied or sinkholed, never let out`,
+    }),
+  ];
 }
 
 function webhookFindings(webhook: Policy["events"]["webhook"]): Finding[] {

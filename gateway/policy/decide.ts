@@ -1,12 +1,11 @@
 /** Whether an attempt is let in, by the policy alone. Pure: the same policy and attempt give the same verdict. */
-import ipaddr from "ipaddr.js";
 import type { ByteString } from "../model/bytes.ts";
 import type { AttemptMethod } from "../model/entries.ts";
 import type { AuthRule, Policy } from "../model/policy.ts";
 import { isPassword, isUserName } from "../model/user-name.ts";
 import { compileMatcher } from "./matcher.ts";
 import type { Matches } from "./matcher.ts";
-import { parseAddress } from "./source.ts";
+import { compileRanges } from "./ranges.ts";
 import type { SourceCredential } from "./source.ts";
 
 export interface AttemptToDecide {
@@ -85,23 +84,4 @@ function compileRule(rule: AuthRule, index: number): CompiledRule {
     applies: (credential, address) =>
       user(credential.user) && password(credential.password) && source(address),
   };
-}
-
-function compileRanges(ranges: string | readonly string[]): (address: string) => boolean {
-  const parsed = (typeof ranges === "string" ? [ranges] : ranges).map(parseRange);
-  return (address) => {
-    const at = parseAddress(address);
-    return parsed.some(([network, bits]) => network.kind() === at.kind() && at.match(network, bits));
-  };
-}
-
-/** A mapped IPv6 range (`::ffff:192.0.2.0/120`) means the IPv4 range in it. */
-function parseRange(range: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  const [address = "", prefix] = range.split("/");
-  const raw = ipaddr.parse(address);
-  const network = parseAddress(address);
-  const bits = prefix === undefined ? raw.toByteArray().length * 8 : Number(prefix);
-  const isUnmapped = network.kind() !== raw.kind();
-  // A mapped range wider than /96 reaches beyond the IPv4 addresses; no IPv4 source is meant by it.
-  return isUnmapped && bits >= 96 ? [network, bits - 96] : [isUnmapped ? raw : network, bits];
 }

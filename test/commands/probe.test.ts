@@ -107,6 +107,7 @@ describe("what the policy is expected to make of it", () => {
     ["{ egress: limited }", "tcp", "198.51.100.7", 80, "nothing"],
     ["{ egress: limited }", "udp", "224.0.0.251", 5353, "nothing"],
     ["{ egress: limited }", "tcp6", "2001:db8::50", 80, "nothing"],
+    ['{ egress: limited, fences: ["203.0.113.0/24"] }', "tcp", WORLD, 80, "nothing"],
     ['{ egress: limited, openFences: ["169.254.169.254/32"] }', "tcp", "169.254.169.254", 80, "out"],
     ['{ egress: limited, openFences: ["198.51.100.0/24"] }', "tcp", "198.51.100.7", 80, "nothing"],
     ['{ egress: deny, ports: [{ ports: "80", egress: limited }] }', "tcp", WORLD, 80, "out"],

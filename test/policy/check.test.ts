@@ -14,6 +14,9 @@ import type { Check } from "../../gateway/policy/check-command.ts";
 import { nearest } from "../../gateway/policy/nearest.ts";
 import { showDuration, showSize } from "../../gateway/policy/units.ts";
 
+/** Nothing to warn of. */
+const HARMLESS = "auth: {root: refuse}\n";
+
 async function filesFor(t: TestContext, contents: Record<string, string>): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-check-"));
   t.after(() => rm(folder, { recursive: true }));
@@ -28,7 +31,10 @@ async function filesFor(t: TestContext, contents: Record<string, string>): Promi
 
 describe("policy check", () => {
   test("valid files on stdout, problems with places on stderr, exit code 1", async (t) => {
-    const [good = "", bad = ""] = await filesFor(t, { "good.yaml": "", "bad.yaml": "sandbx: 1\nauht: 1\n" });
+    const [good = "", bad = ""] = await filesFor(t, {
+      "good.yaml": HARMLESS,
+      "bad.yaml": "sandbx: 1\nauht: 1\n",
+    });
     const check = await checkPolicies([good, bad]);
     assert.equal(check.ok, false);
     assert.equal(check.exitCode, 1);
@@ -41,7 +47,7 @@ describe("policy check", () => {
   });
 
   test("an unreadable file is the call's fault: exit code 2, one sentence", async (t) => {
-    const [good = ""] = await filesFor(t, { "good.yaml": "" });
+    const [good = ""] = await filesFor(t, { "good.yaml": HARMLESS });
     const check = await checkPolicies([good, `${good}.absent`]);
     assert.equal(check.exitCode, 2);
     assert.match(renderCheck(check).stderr, /^The policy .*\.absent cannot be read: ENOENT.*\n$/);

@@ -1,0 +1,155 @@
+/** What a policy may say and is dangerous, or never comes to anything: told with the place and a remedy, and refused only with `--strict`. */
+import { toByteString } from "../model/bytes.ts";
+import type { AuthRule, Policy } from "../model/policy.ts";
+import type { PolicyDocument } from "./document.ts";
+import { compileMatcher } from "./matcher.ts";
+import { showPath } from "./problem.ts";
+import type { PolicyPath, Problem } from "./problem.ts";
+import { compileRanges, isNeverPublic } from "./ranges.ts";
+import { showDuration, showSize } from "./units.ts";
+
+/** What is known of where the policy will be in force. */
+export interface Circumstances {
+  /** Bytes of memory of the machine. */
+  readonly memory?: number;
+  /** The address from which the operator works on it. */
+  readonly operator?: string;
+}
+
+interface Warning {
+  readonly path: PolicyPath;
+  readonly message: string;
+}
+
+/** More than this from one sandbox is a part in an attack, whoever calls it a cap. */
+const LARGEST_CAP = 2 ** 30;
+
+export function warnings(policy: Policy, document: PolicyDocument, circumstances: Circumstances): Problem[] {
+  return [
+    ...root(policy),
+    ...unreachable(policy.auth.rules, document),
+    ...room(policy, circumstances),
+    ...times(policy),
+    ...wayOut(policy, circumstances),
+    ...webhook(policy),
+  ].map(({ path, message }) => ({
+    ...document.place(path),
+    path: showPath(path),
+    message: `${showPath(path)} ${message}`,
+  }));
+}
+
+function root({ auth, sandbox }: Policy): Warning[] {
+  const isLetIn =
+    auth.root === "allow" &&
+    (auth.otherwise === "accept" ||
+      auth.rules.some(({ verdict, user }) => verdict === "accept" && meansRoot(user)));
+  return when(isLetIn && sandbox.userns !== "required", {
+    path: ["auth", "root"],
+    message:
+      "is allow, and sandbox.userns does not ask for user namespaces: where the engine has none, a sandbox's root is the machine's root but for its capabilities. Write `sandbox: { userns: required }`, or `auth: { root: refuse }`",
+  });
+}
+
+function meansRoot(user: AuthRule["user"]): boolean {
+  return user === undefined || compileMatcher(user)(toByteString(Buffer.from("root")));
+}
+
+/** Rules below one that takes everybody. */
+function unreachable(rules: readonly AuthRule[], document: PolicyDocument): Warning[] {
+  const all = rules.findIndex(({ user, password, source }) => (user ?? password ?? source) === undefined);
+  if (all === -1) return [];
+  const { line } = document.place(["auth", "rules", all]);
+  return rules.slice(all + 1).map((_, index) => ({
+    path: ["auth", "rules", all + 1 + index],
+    message: `never applies: the rule in line ${line} applies to everybody. Move it above that one, or give that one a user, password or source`,
+  }));
+}
+
+function room({ sandbox, limits }: Policy, { memory }: Circumstances): Warning[] {
+  const all = sandbox.most * sandbox.memory;
+  return [
+    ...when(memory !== undefined && all > memory, {
+      path: ["sandbox", "most"],
+      message: `is ${sandbox.most}, each with ${showSize(sandbox.memory)} of memory: ${gibibytes(all)} together, and this machine has ${gibibytes(memory ?? 0)}. Write at most ${Math.max(1, Math.floor((memory ?? 0) / sandbox.memory))}, or a smaller sandbox.memory`,
+    }),
+    ...when(limits.diskFloor === 0, {
+      path: ["limits", "diskFloor"],
+      message: "is 0: strangers may fill the disk, and then nothing is recorded. Write 2 GiB",
+    }),
+  ];
+}
+
+function times({ sandbox, deadlines }: Policy): Warning[] {
+  const { life, idle } = sandbox;
+  const over = (path: readonly [string, string], duration: number, remedy: string): Warning[] =>
+    when(duration > life, {
+      path,
+      message: `is ${showDuration(duration)}, longer than a sandbox lives (sandbox.life: ${showDuration(life)}), which ends first. ${remedy}`,
+    });
+  const asLong = `Write ${showDuration(life)} at most, or a longer sandbox.life`;
+  return [
+    ...over(["deadlines", "session"], deadlines.session, asLong),
+    ...over(["deadlines", "idle"], deadlines.idle, asLong),
+    ...over(["deadlines", "login"], deadlines.login, asLong),
+    ...over(["sandbox", "idle"], idle, asLong),
+  ];
+}
+
+function wayOut({ listen, network, sandbox }: Policy, { operator }: Circumstances): Warning[] {
+  const { egress, ports, caps, fences, openFences } = network;
+  const opening = ports.findIndex((entry) => entry.egress === "limited");
+  if (egress !== "limited" && opening === -1) return [];
+  const path: PolicyPath = egress === "limited" ? ["network", "egress"] : ["network", "ports", opening];
+  const hours = caps.per === "hour" ? Math.ceil(sandbox.life / 3_600_000) : 1;
+  const isListeningEverywhere = listen.some(({ address }) => address === "0.0.0.0" || address === "::");
+  return [
+    ...when(caps.up * hours > LARGEST_CAP, {
+      path: ["network", "caps", "up"],
+      message: `is ${showSize(caps.up)}${hours > 1 ? ` for each of ${hours} hours` : ""}, as good as no cap: one sandbox may take part in an attack with it. Write 5 MiB`,
+    }),
+    ...openFences.map((range, index) => ({
+      path: ["network", "openFences", index],
+      message: `lets strangers connect to ${range}, which is private or the machine's own network. Remove it, unless only what is meant for them is there`,
+    })),
+    ...when(isListeningEverywhere && fences.length === 0 && operator === undefined, {
+      path,
+      message:
+        "lets sandboxes out, the gateway listens on every address, and nothing of your own is fenced. Write the addresses that you work from and what else you run into network.fences",
+    }),
+    ...operatorUnfenced(operator, isListeningEverywhere, network).map((message) => ({ path, message })),
+  ];
+}
+
+function operatorUnfenced(
+  operator: string | undefined,
+  isListeningEverywhere: boolean,
+  { fences, openFences }: Policy["network"],
+): string[] {
+  // IPv6 has no way out.
+  if (operator === undefined || !isListeningEverywhere || operator.includes(":")) return [];
+  const isOpen = compileRanges(openFences)(operator);
+  if (!isOpen && (isNeverPublic(operator) || compileRanges(fences)(operator))) return [];
+  const remedy = isOpen
+    ? "Take it out of network.openFences"
+    : `Write \`fences: [${operator}]\` into network`;
+  return [
+    `lets sandboxes out, the gateway listens on every address, and ${operator}, from where you are working now, is not fenced: strangers can reach it. ${remedy}`,
+  ];
+}
+
+function webhook({ events }: Policy): Warning[] {
+  return when(events.webhook?.plaintext === true, {
+    path: ["events", "webhook", "plaintext"],
+    message:
+      "is true: passwords and everything else can be read on the way. Use https, and `caFile` for a certificate of your own",
+  });
+}
+
+function when(isSo: boolean, warning: Warning): Warning[] {
+  return isSo ? [warning] : [];
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
