@@ -7,7 +7,7 @@ export interface Holder {
 }
 
 /** Rows of one value that are looked at, the latest first where time is at hand. */
-const MOST_HOLDERS = 2000;
+const MOST_HOLDERS = 1000;
 
 /** Who mentions a text. */
 export function mentioning(ask: Ask, text: number): Holder[] {
@@ -50,16 +50,28 @@ export function walking(ask: Ask, list: Uint8Array): Holder[] {
   );
 }
 
-/** Whose client has both texts. */
-export function withClient(ask: Ask, hassh: number, version: number): Holder[] {
+/** Whose client has both texts; undefined: both have too many rows to look at. */
+export function withClient(ask: Ask, hassh: number, version: number): Holder[] | undefined {
+  const [rarer, other] = isMentionedOften(ask, hassh) ? [version, hassh] : [hassh, version];
+  if (isMentionedOften(ask, rarer)) return undefined;
   return holders(
     ask,
-    sql`mentions CROSS JOIN mentions AS other ON other.text = ${version} AND other.started_us = mentions.started_us
-        AND other.session = mentions.session
-      CROSS JOIN sessions ON sessions.id = mentions.session WHERE mentions.text = ${hassh}
+    sql`mentions CROSS JOIN mentions AS others ON others.text = ${other} AND others.started_us = mentions.started_us
+        AND others.session = mentions.session
+      CROSS JOIN sessions ON sessions.id = mentions.session WHERE mentions.text = ${rarer}
       ORDER BY mentions.started_us DESC, mentions.session DESC`,
   );
 }
+
+function isMentionedOften(ask: Ask, text: number): boolean {
+  const [counted] = ask(
+    sql`SELECT count(*) AS n FROM (SELECT 1 FROM mentions WHERE text = ${text} LIMIT ${MOST_OF_A_CLIENT})`,
+  );
+  return Number(counted?.["n"]) >= MOST_OF_A_CLIENT;
+}
+
+/** Sessions with one kind of client; what is there so often is everybody's. */
+const MOST_OF_A_CLIENT = 300;
 
 function holders(ask: Ask, from: Sql): Holder[] {
   return ask(

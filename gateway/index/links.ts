@@ -126,8 +126,12 @@ class Gathering {
   }
 
   /** Of a value that ours have, those who have it too. */
-  add(kind: LinkKind, ours: Pick<OwnText, "text" | "session">, holders: readonly Holder[]): void {
-    // Of several sessions of one source, the earliest of those that were looked at.
+  add(kind: LinkKind, ours: Pick<OwnText, "text" | "session">, holders: readonly Holder[] | undefined): void {
+    if (holders === undefined) {
+      this.common++;
+      return;
+    }
+    // Of several sessions of one source, the last in the order of the question.
     const sources = new Map(holders.map(({ source, session }) => [source, session]));
     sources.delete(this.source);
     if (sources.size === 0) return;
