@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Evidence } from "../evidence/extract.ts";
+import { captureIndicators } from "../evidence/indicators/capture-indicators.ts";
+import { artifactReader } from "../evidence/indicators/read-artifact.ts";
 import { readLateFacts } from "../evidence/late-facts.ts";
 import { capturedFileEvents } from "../events/captured-files.ts";
 import type { EventEnvelope } from "../events/event-mapper.ts";
@@ -72,7 +74,8 @@ async function finishCapture(
     envelope === undefined ? [] : capturedFileEvents(envelope, capture, evidence.observations, known);
   if (!isTold) return;
   emit(session, events);
-  index.putCapture(session, ordinal, capture);
+  const indicators = await captureIndicators(capture, artifactReader(dataFolder));
+  index.putCapture(session, ordinal, capture, indicators);
 }
 
 async function finishNetwork(

@@ -13,6 +13,7 @@ export interface FilterOptions {
   readonly client?: string;
   readonly hassh?: string;
   readonly forward?: string;
+  readonly indicator?: string;
   readonly persona?: string;
   readonly sandbox?: string;
   readonly loggedIn?: boolean;
@@ -39,6 +40,10 @@ export function addFilterOptions(command: Command): Command {
     )
     .option("--hassh <hash>", "only clients of this HASSH, or one that begins so")
     .option("--forward <target>", "only who asked to be connected to HOST:PORT; part of it, or with * and ?")
+    .option(
+      "--indicator <value>",
+      "only who told this one, or left it: a URL, domain, address, hash, wallet, ...; * and ? as for --user",
+    )
     .option("--persona <name>", "only who met this persona; * and ? as for --user")
     .option("--sandbox <id>", "only who was in this sandbox; the beginning of its id will do")
     .option("--logged-in", "only who got in")

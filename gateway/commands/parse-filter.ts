@@ -1,3 +1,4 @@
+import { INDICATOR_KINDS } from "../evidence/indicators/indicator.ts";
 import { addressRange, type AddressRange } from "../index/address.ts";
 import type { SessionFilter, TextCondition } from "../index/filter.ts";
 import { SHORTEST_PART } from "../index/parts.ts";
@@ -30,6 +31,7 @@ export function parseFilter(
     persona: options.persona === undefined ? undefined : wholeOrGlob("persona", options.persona),
     command: options.command === undefined ? undefined : part("--command", ["command"], options.command),
     file: options.file === undefined ? undefined : fileCondition(options.file),
+    indicator: options.indicator === undefined ? undefined : indicatorCondition(options.indicator),
     client: options.client === undefined ? undefined : partOrGlob("client", options.client),
     forward: options.forward === undefined ? undefined : partOrGlob("forward", options.forward),
     sha256: options.sha256 === undefined ? undefined : beginning("sha256", options.sha256, 6, 64),
@@ -74,6 +76,11 @@ function wholeOrGlob(kind: TextKind, text: string): TextCondition {
 
 function partOrGlob(kind: TextKind, text: string): TextCondition {
   return isPattern(text) ? globOf(kind, text) : part(`--${kind}`, [kind], text);
+}
+
+/** An indicator of any kind. */
+export function indicatorCondition(text: string): TextCondition {
+  return { ...wholeOrGlob("url", text), kinds: INDICATOR_KINDS };
 }
 
 /** A pattern without a folder is one for a name in any. */

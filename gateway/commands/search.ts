@@ -78,6 +78,22 @@ const NAMES = {
   network: "network",
   persona: "persona",
   sandbox: "sandbox",
+  url: "URL",
+  domain: "domain",
+  address: "address",
+  hash: "hash",
+  wallet: "wallet",
+  pool: "pool",
+  "ssh-key": "SSH key",
+  "user-made": "user made",
+  "password-changed": "password",
+  cron: "cron",
+  service: "service",
+  startup: "startup",
+  preload: "preload",
+  sudoers: "sudoers",
+  "kernel-module": "module",
+  tampering: "tampering",
 } as const satisfies Record<TextKind, string>;
 
 /** What stands around the first thing that was looked for, safe for a terminal. */

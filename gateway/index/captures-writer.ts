@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { FoundInCapture } from "../evidence/indicators/capture-indicators.ts";
 import type { Capture, Change } from "../model/capture.ts";
 import type { SessionId } from "../model/ids.ts";
 import { parseMicros } from "../model/timestamps.ts";
@@ -19,7 +20,7 @@ export class CapturesWriter {
   }
 
   /** @param session the one beside whose recording the capture lies, as its `ordinal`th. */
-  put(session: SessionId, ordinal: number, capture: Capture): void {
+  put(session: SessionId, ordinal: number, capture: Capture, indicators?: FoundInCapture): void {
     const id = captureId(session, ordinal);
     const { sandbox, source, takenAt, cut } = capture;
     const taken = parseMicros(takenAt) || 0;
@@ -28,6 +29,7 @@ export class CapturesWriter {
       this.#statements.run(sql, values);
     };
     run("DELETE FROM files WHERE capture = ?", [id]);
+    run("DELETE FROM file_indicators WHERE capture = ?", [id]);
     run("DELETE FROM capture_sessions WHERE capture = ?", [id]);
     run(
       "INSERT OR REPLACE INTO captures (id, session, sandbox, source, taken_us, cut) VALUES (?,?,?,?,?,?)",
@@ -42,7 +44,16 @@ export class CapturesWriter {
         ...[id, place, change.kind, change.path, change.type, change.size, change.mode, change.uid],
         ...[change.gid, change.modifiedAt, change.linkTarget, change.sha256, change.leftOut],
       ]);
-      this.found(sandbox, place, change, first);
+      const told = (indicators?.get(place) ?? []).map(({ kind, value }) =>
+        this.#texts.put(kind, stored(value)),
+      );
+      for (const text of told)
+        run("INSERT OR IGNORE INTO file_indicators (capture, ordinal, text) VALUES (?,?,?)", [
+          id,
+          place,
+          text,
+        ]);
+      this.found(sandbox, place, change, first, told);
     }
   }
 
@@ -77,12 +88,23 @@ export class CapturesWriter {
     this.#statements.run(STAY, [session, taken, capture, cause]);
   }
 
-  /** A capture tells the change, in its `place`. A folder is found by what is in it. */
-  found(sandbox: string, place: number, change: Change, { taken, capture, cause }: First): void {
+  /**
+   * A capture tells the change, in its `place`. A folder is found by what is in it.
+   *
+   * @param indicators texts that the change is found by, too.
+   */
+  found(
+    sandbox: string,
+    place: number,
+    change: Change,
+    { taken, capture, cause }: First,
+    indicators: readonly number[],
+  ): void {
     if (change.type === "directory" || place >= MOST_TEXTS) return;
     const same = hash("sha256", sameness(change), "buffer").subarray(0, 16);
     const texts = [this.#texts.put("file", stored(change.path))];
     if (change.sha256 !== undefined) texts.push(this.#texts.put("sha256", change.sha256));
+    texts.push(...indicators);
     for (const text of texts) this.#statements.run(FINDING, [sandbox, same, text, taken, capture, cause]);
   }
 }

@@ -1,4 +1,5 @@
 import type { Change } from "../model/capture.ts";
+import { ARTIFACT_TABLES_OF_SESSION } from "./artifact-tables.ts";
 import type { CapturesWriter } from "./captures-writer.ts";
 import { LINK_TABLES_OF_SESSION } from "./link-tables.ts";
 import type { Statements } from "./statements.ts";
@@ -12,7 +13,16 @@ export function forget(statements: Statements, captures: CapturesWriter, session
     statements.run(sql, values);
   };
   const texts = textsOfSession(statements, session);
-  for (const table of ["mentions", "attempts", "transfers", "late_network", "waiting", ...LINK_TABLES_OF_SESSION])
+  const artifacts = artifactsOf(statements, session);
+  for (const table of [
+    "mentions",
+    "attempts",
+    "transfers",
+    "late_network",
+    "waiting",
+    ...LINK_TABLES_OF_SESSION,
+    ...ARTIFACT_TABLES_OF_SESSION,
+  ])
     run(`DELETE FROM ${table} WHERE session = ?`, session);
   run("DELETE FROM sessions WHERE id = ?", session);
 
@@ -20,7 +30,7 @@ export function forget(statements: Statements, captures: CapturesWriter, session
   for (const { id } of own) {
     for (const { text } of statements.all("SELECT text FROM findings WHERE cause = ?", session))
       texts.add(Number(text));
-    for (const table of ["files", "capture_sessions"])
+    for (const table of ["files", "file_indicators", "capture_sessions"])
       run(`DELETE FROM ${table} WHERE capture = ?`, String(id));
     run("DELETE FROM captures WHERE id = ?", String(id));
   }
@@ -30,6 +40,22 @@ export function forget(statements: Statements, captures: CapturesWriter, session
     tellAgain(statements, captures, sandbox);
 
   forgetUnsaid(statements, texts);
+  for (const sha256 of artifacts)
+    if (statements.get(HAD, sha256, sha256, sha256) === undefined)
+      run("DELETE FROM artifacts WHERE sha256 = ?", sha256);
+}
+
+const HAD = `SELECT 1 FROM witnessed WHERE sha256 = ? UNION ALL SELECT 1 FROM transfers WHERE sha256 = ?
+  UNION ALL SELECT 1 FROM files WHERE sha256 = ? LIMIT 1`;
+
+/** The contents that a session had, with the captures beside its recording. */
+function artifactsOf(statements: Statements, session: string): string[] {
+  const rows = statements.all(
+    `SELECT sha256 FROM witnessed WHERE session = ? UNION SELECT sha256 FROM transfers WHERE session = ?
+      UNION SELECT sha256 FROM files JOIN captures ON captures.id = files.capture WHERE captures.session = ?`,
+    ...[session, session, session],
+  );
+  return rows.flatMap(({ sha256 }) => (typeof sha256 === "string" ? [sha256] : []));
 }
 
 /** The texts that a session mentions. */
@@ -63,8 +89,16 @@ function tellAgain(statements: Statements, captures: CapturesWriter, sandbox: st
     ))
       captures.stayed(String(session), first);
     for (const file of statements.all("SELECT * FROM files WHERE capture = ?", first.capture))
-      captures.found(sandbox, Number(file["ordinal"]), changeOf(file), first);
+      captures.found(sandbox, Number(file["ordinal"]), changeOf(file), first, indicatorsOf(statements, file));
   }
+}
+
+function indicatorsOf(statements: Statements, { capture, ordinal }: Record<string, unknown>): number[] {
+  const rows = statements.all(
+    "SELECT text FROM file_indicators WHERE capture = ? AND ordinal = ?",
+    ...[String(capture), Number(ordinal)],
+  );
+  return rows.map(({ text }) => Number(text));
 }
 
 function changeOf(row: Record<string, unknown>): Change {

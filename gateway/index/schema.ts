@@ -1,11 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
+import { ARTIFACT_TABLES } from "./artifact-tables.ts";
+import { INDICATOR_TABLES } from "./indicator-tables.ts";
 import { LINK_TABLES } from "./link-tables.ts";
 
 /** In a data folder. */
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
 export const DROPPED = "\u0101dropped";
@@ -188,6 +190,7 @@ export function prepareSchema(database: DatabaseSync): boolean {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version === SCHEMA_VERSION) return true;
   if (version !== 0) return false;
-  database.exec(`BEGIN IMMEDIATE; ${TABLES} ${LINK_TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  const tables = [TABLES, LINK_TABLES, INDICATOR_TABLES, ARTIFACT_TABLES].join("\n");
+  database.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   return true;
 }

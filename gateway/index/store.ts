@@ -2,12 +2,15 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Evidence } from "../evidence/extract.ts";
+import type { FoundInCapture } from "../evidence/indicators/capture-indicators.ts";
+import { lateIndicators, sessionIndicators } from "../evidence/indicators/session-indicators.ts";
 import { triesOf, type LateFactsRead } from "../evidence/late-facts.ts";
 import type { Observation } from "../evidence/observation.ts";
 import type { Summary } from "../evidence/summary.ts";
 import type { Capture } from "../model/capture.ts";
 import type { SessionId } from "../model/ids.ts";
 import { addressKey } from "./address.ts";
+import { ArtifactsWriter } from "./artifacts-writer.ts";
 import { CapturesWriter } from "./captures-writer.ts";
 import { forget, forgetUnsaid, textsOfSession } from "./forgetting.ts";
 import { rowOf, type SessionRow, type SessionState } from "./rows.ts";
@@ -15,7 +18,7 @@ import { DROPPED, INDEX_FILE, prepareSchema } from "./schema.ts";
 import { Statements, type Value } from "./statements.ts";
 import { TextsWriter } from "./texts-writer.ts";
 import { TraitsWriter } from "./traits-writer.ts";
-import { lateTextsOf, stored, textsOf } from "./texts.ts";
+import { indicatorTexts, lateTextsOf, stored, textsOf } from "./texts.ts";
 
 /** The writing side of the index; one process has it at a time (the archivist, or a rebuild). Each put is one transaction. */
 export class IndexStore implements Disposable {
@@ -24,25 +27,28 @@ export class IndexStore implements Disposable {
   readonly #texts: TextsWriter;
   readonly #captures: CapturesWriter;
   readonly #traits: TraitsWriter;
+  readonly #artifacts: ArtifactsWriter;
 
   /** Opens `index.sqlite` of a data folder, or makes it. One of another version, or damaged, is made anew. */
   static open(dataFolder: string, file = INDEX_FILE): IndexStore {
     const path = join(dataFolder, file);
     const known = openDatabase(path);
-    if (known !== undefined) return new IndexStore(known);
+    const artifacts = join(dataFolder, "artifacts");
+    if (known !== undefined) return new IndexStore(known, artifacts);
     removeIndex(dataFolder, file);
     const anew = openDatabase(path);
     if (anew === undefined) throw new Error(`${path} cannot be made`);
-    return new IndexStore(anew);
+    return new IndexStore(anew, artifacts);
   }
 
-  /** On a database that was prepared. */
-  constructor(database: DatabaseSync) {
+  /** On a database that was prepared. @param artifacts their folder; without it they have no types. */
+  constructor(database: DatabaseSync, artifacts?: string) {
     this.#database = database;
     this.#statements = new Statements(database);
     this.#texts = new TextsWriter(database);
     this.#captures = new CapturesWriter(this.#statements, this.#texts);
     this.#traits = new TraitsWriter(this.#statements);
+    this.#artifacts = new ArtifactsWriter(this.#statements, artifacts);
   }
 
   [Symbol.dispose](): void {
@@ -97,10 +103,14 @@ export class IndexStore implements Disposable {
     });
   }
 
-  /** @param session the one beside whose recording the capture lies, as its `ordinal`th. */
-  putCapture(session: SessionId, ordinal: number, capture: Capture): void {
+  /**
+   * @param session the one beside whose recording the capture lies, as its `ordinal`th.
+   * @param found what its changes tell.
+   */
+  putCapture(session: SessionId, ordinal: number, capture: Capture, found?: FoundInCapture): void {
     this.#statements.transaction(() => {
-      this.#captures.put(session, ordinal, capture);
+      this.#captures.put(session, ordinal, capture, found);
+      for (const { sha256 } of capture.changes) this.#artifacts.know(sha256);
     });
   }
 
@@ -155,6 +165,7 @@ export class IndexStore implements Disposable {
     this.#dropTold(session.id);
     this.#putTold(session, evidence.observations);
     this.#traits.put(session.id, evidence);
+    this.#artifacts.put(session.id, evidence.observations);
     this.#statements.run("DELETE FROM transfers WHERE session = ?", [session.id]);
     for (const [ordinal, one] of evidence.observations.entries())
       if (one.kind === "transfer")
@@ -174,18 +185,23 @@ export class IndexStore implements Disposable {
     if (row === undefined) return;
     const started = Number(row["started_us"]);
     this.#texts.mention(session, started, lateTextsOf(late.facts, started));
+    this.#texts.mention(session, started, indicatorTexts(lateIndicators(late.facts), started));
     this.#traits.tellLate(session, late.facts);
+    this.#artifacts.tellLate(session, late.facts);
   }
 
   #dropTold(session: string): void {
     this.#texts.unmention(session);
     this.#traits.drop(session);
+    this.#artifacts.drop(session);
     this.#statements.run("DELETE FROM attempts WHERE session = ?", [session]);
   }
 
   #putTold({ id, started }: SessionRow, observations: readonly Observation[]): void {
     this.#texts.mention(id, started, textsOf(observations, this.#texts.mentioned(id)));
+    this.#texts.mention(id, started, indicatorTexts(sessionIndicators(observations), started));
     this.#traits.tell(id, observations);
+    this.#artifacts.tell(id, observations);
     const reference = (kind: "user" | "password", text: string | undefined) =>
       text === undefined ? undefined : this.#texts.find(kind, stored(text));
     for (const one of observations)

@@ -1,4 +1,6 @@
 import { dirname, join } from "node:path";
+import { captureIndicators } from "../evidence/indicators/capture-indicators.ts";
+import { artifactReader } from "../evidence/indicators/read-artifact.ts";
 import { readLateFacts } from "../evidence/late-facts.ts";
 import { readEvidence } from "../evidence/read.ts";
 import { NETWORK_FILE } from "../model/late-files.ts";
@@ -17,7 +19,7 @@ export async function takeIn(
   if (live) return 0;
   let captures = 0;
   for await (const { ordinal, capture } of readCaptures(dataFolder, dirname(path))) {
-    index.putCapture(session, ordinal, capture);
+    index.putCapture(session, ordinal, capture, await captureIndicators(capture, artifactReader(dataFolder)));
     captures++;
   }
   const late = await readLateFacts(join(dataFolder, dirname(path), NETWORK_FILE));

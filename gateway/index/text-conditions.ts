@@ -1,3 +1,4 @@
+import { isIndicatorKind } from "../evidence/indicators/indicator.ts";
 import type { TextCondition } from "./filter.ts";
 import { expressionFor, expressionForGlob } from "./parts.ts";
 import { joined, sql, type Ask, type Sql } from "./sql.ts";
@@ -53,7 +54,7 @@ const NOTHING_IS_SO = '"\u0101\u0101\u0101"';
 
 /** Whether what was captured in sandboxes can be so, too. */
 export function isOfFiles({ kinds }: TextCondition): boolean {
-  return kinds.includes("file") || kinds.includes("sha256");
+  return kinds.some((kind) => kind === "file" || kind === "sha256" || isIndicatorKind(kind));
 }
 
 /** Whether a session (the row of `sessions` at hand) has such a text. */

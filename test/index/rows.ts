@@ -12,6 +12,8 @@ export const ROWS: Readonly<Record<string, string>> = {
     "SELECT kind, texts.text, session, started_us, at_ns FROM mentions JOIN texts ON texts.id = mentions.text ORDER BY 1, 2, 3",
   attempts: `SELECT session, entry, at_ns, number, users.text, method, passwords.text AS password, outcome, decided_by FROM attempts
     LEFT JOIN texts AS users ON users.id = user LEFT JOIN texts AS passwords ON passwords.id = password ORDER BY 1, 2, 4`,
+  file_indicators: `SELECT capture, ordinal, texts.kind, texts.text FROM file_indicators JOIN texts ON texts.id = file_indicators.text ORDER BY 1, 2, 3, 4`,
+  indicators: "SELECT * FROM indicators ORDER BY 1, 2, 3, 4",
   findings: `SELECT sandbox, hex(change), texts.kind, texts.text, taken_us, capture, cause FROM findings
     JOIN texts ON texts.id = findings.text ORDER BY 1, 2, 3, 4`,
 };

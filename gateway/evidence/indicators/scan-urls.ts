@@ -4,7 +4,7 @@ import { LONGEST_VALUE, type Found } from "./indicator.ts";
 
 /**
  * Absolute URLs in a text, with their hosts, and pools of miners (`stratum+tcp://`). A URL ends at white space, a quote, an angle
- * bracket, a control character or a byte over 0x7e, in code also where a command would; what closes a sentence or a bracket is not its
+ * bracket or a control character, in code also where a command would; what closes a sentence or a bracket is not its
  * own. URLs whose host is a variable, a name without a dot or not public are none. Linear in the text.
  */
 export function urlsIn(text: string): Found[] {
@@ -76,6 +76,6 @@ const SCHEMES: ReadonlySet<string> = new Set(
   ),
 );
 const QUOTES = "'\"`";
-const IN_QUOTES = /^[!#-&(-;=?-_a-z{|}~]+/;
+const IN_QUOTES = /^[!#-&(-;=?-_a-z{|}~\x80-\xff]+/;
 /** Without the characters that end a word or a command: `"$&'();<>\`{|}` and backquote. */
-const IN_CODE = /^[!#%*-:=?-[\]-_a-z~]+(?:&[\w%.-]+=[!#%*-:=?-[\]-_a-z~]*)*/;
+const IN_CODE = /^[!#%*-:=?-[\]-_a-z~\x80-\xff]+(?:&[\w%.-]+=[!#%*-:=?-[\]-_a-z~\x80-\xff]*)*/;
