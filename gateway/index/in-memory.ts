@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FoundRecording } from "./find-recording.ts";
 import { IndexReader } from "./query.ts";
@@ -20,7 +21,7 @@ export async function readIntoMemory(
   const database = new DatabaseSync(":memory:");
   try {
     prepareSchema(database);
-    const index = new IndexStore(database);
+    const index = new IndexStore(database, join(dataFolder, "artifacts"));
     for (const recording of recordings) {
       try {
         await takeIn(index, dataFolder, recording);
