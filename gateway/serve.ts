@@ -6,7 +6,7 @@ import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
 import type { Endpoint } from "./model/endpoint.ts";
 import type { Persona } from "./model/persona.ts";
 import type { LoadedPolicy, Policy } from "./model/policy.ts";
-import { ARCHIVIST_INDEX, childUid, FIRST_HELPER_INDEX } from "./model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, FIRST_HELPER_INDEX } from "./model/slot.ts";
 import { loadPolicy } from "./policy/load.ts";
 import { PolicyWatch } from "./policy/watch.ts";
 import { Engine } from "./sandbox/docker.ts";
@@ -65,7 +65,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const fronts = Array.from({ length: Math.min(availableParallelism(), FIRST_HELPER_INDEX) }, (_, index) =>
     ownerOf(slot, index),
   );
-  await layOut(data.path, ownerOf(slot, ARCHIVIST_INDEX), fronts);
+  await layOut(data.path, ownerOf(slot, ARCHIVIST_INDEX), ownerOf(slot, COURIER_INDEX), fronts);
 
   // Whatever carries this slot's number is ours to remove: nobody else holds the slot.
   for (const { kind, name } of await reap({ engine, slot }))

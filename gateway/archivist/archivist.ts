@@ -1,18 +1,13 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import type { EventSink } from "../events/sink.ts";
-import { FileSink } from "../events/sink-file.ts";
-import { StdoutSink } from "../events/sink-stdout.ts";
-import { lastWritten } from "../events/written.ts";
 import { IndexStore } from "../index/store.ts";
-import type { EventsPolicy, FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
+import type { FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { findBacklog } from "./catch-up.ts";
-import { EventWriter } from "./event-writer.ts";
-import { finishLater, finishSession } from "./finish.ts";
+import { finishLater, finishSession, tellRedacted } from "./finish.ts";
 import type { Finishing } from "./finishing.ts";
 import { Follower } from "./follower.ts";
+import { Redacting } from "./redacting.ts";
 import { Sealing } from "./sealing.ts";
+import { Sinks } from "./sinks.ts";
 
 type Start = Extract<ToArchivist, { kind: "start" }>;
 
@@ -23,11 +18,10 @@ type Start = Extract<ToArchivist, { kind: "start" }>;
 export class Archivist {
   readonly #say: (message: FromArchivist) => void;
   readonly #work: Finishing;
-  readonly #writer: EventWriter;
+  readonly #sinks: Sinks;
   readonly #follower: Follower;
   readonly #sealing: Sealing;
-  readonly #file: FileSink;
-  readonly #printing: { sink: EventSink | undefined };
+  readonly #redacting: Redacting;
   /** Sessions that are known but not finished yet: what comes late waits for them. */
   readonly #open = new Set<SessionId>();
   #queue: Promise<void> = Promise.resolve();
@@ -37,7 +31,6 @@ export class Archivist {
     const { dataFolder } = start;
     const index = IndexStore.open(dataFolder);
     index.dropLive();
-    mkdirSync(join(dataFolder, "events"), { recursive: true, mode: 0o750 });
     const backlog = findBacklog(dataFolder, index);
     index.awaits(backlog.sessions.map(({ session }) => session));
     const waiting = [...backlog.sessions, ...backlog.late];
@@ -45,39 +38,39 @@ export class Archivist {
       ...waiting.map(({ session }) => session),
       ...backlog.live.map(({ session }) => session),
     ]);
-    const written = await lastWritten(join(dataFolder, "events"), sessions, backlog.since);
-    const archivist = new Archivist(start, index, written, say);
+    const sinks = await Sinks.open({
+      ...{ dataFolder, policy: start.events, sessions, since: backlog.since },
+      problem: (message) => {
+        say({ kind: "problem", message });
+      },
+      spooled: (tally) => {
+        say({ kind: "spooled", ...tally });
+      },
+    });
+    const archivist = new Archivist(start, index, sinks, say);
     for (const session of backlog.gone) archivist.#removed(session);
     for (const { session, folder } of backlog.sessions) archivist.#finish(session, folder);
     for (const { session, folder } of backlog.late) archivist.#late(session, folder);
     for (const { session, path } of backlog.live) archivist.#follow(session, path);
     void archivist.#sealing.addUnsealed();
+    void archivist.#redacting.look();
     return archivist;
   }
 
   private constructor(
-    { dataFolder, uuid, events }: Start,
+    { dataFolder, uuid, credentials }: Start,
     index: IndexStore,
-    written: Map<string, number>,
+    sinks: Sinks,
     say: (message: FromArchivist) => void,
   ) {
     this.#say = say;
     const problem = (message: string) => {
       say({ kind: "problem", message });
     };
-    this.#file = new FileSink(join(dataFolder, "events"), events, problem);
-    const printing: { sink: EventSink | undefined } = {
-      sink: events.stdout ? new StdoutSink(problem) : undefined,
-    };
-    this.#printing = printing;
-    const stdout: EventSink = {
-      write: (some) => printing.sink?.write(some),
-      close: () => printing.sink?.close(),
-    };
-    this.#writer = new EventWriter([this.#file, stdout], written);
+    this.#sinks = sinks;
     const context = { uuid, arch: `linux-${process.arch}-lsb` };
     const emit: Finishing["emit"] = (session, some) => {
-      this.#writer.write(session, some);
+      this.#sinks.writer.write(session, some);
     };
     this.#work = { dataFolder, context, index, emit, problem };
     this.#sealing = new Sealing({
@@ -85,8 +78,21 @@ export class Archivist {
       sealed: (session, path) => {
         say({ kind: "sealed", session, path });
       },
+      redacted: (session, { folder: path, line, unchanged }) => {
+        say({ kind: "redacted", session, path, line, unchanged });
+      },
       problem,
     });
+    this.#redacting = new Redacting(
+      {
+        ...{ dataFolder, problem, sealing: this.#sealing },
+        knowsPassword: (session) => index.knowsPassword(session),
+        redacted: (session, folder) => {
+          this.#redacted(session, folder);
+        },
+      },
+      credentials,
+    );
     this.#follower = new Follower({
       dataFolder,
       context,
@@ -121,8 +127,13 @@ export class Archivist {
       case "seal-taken":
         this.#sealing.taken(message.session);
         return;
+      case "redaction-taken":
+        this.#sealing.taken(message.session);
+        this.#redacted(message.session, message.path);
+        return;
       case "policy":
-        this.#configure(message.events);
+        this.#sinks.configure(message.events);
+        this.#redacting.configure(message.credentials);
         return;
       case "drain":
         void this.#drain();
@@ -142,7 +153,7 @@ export class Archivist {
     this.#enqueue(session, async () => {
       this.#open.delete(session);
       if (!this.#work.index.has("session", session)) await finishSession(session, folder, this.#work);
-      this.#writer.forget(session);
+      this.#sinks.writer.forget(session);
       this.#say({ kind: "archived", session });
       this.#sealing.add(session, folder);
     });
@@ -153,8 +164,13 @@ export class Archivist {
     this.#enqueue(session, async () => {
       if (this.#open.has(session)) return;
       await finishLater(session, folder, this.#work);
-      this.#writer.forget(session);
+      this.#sinks.writer.forget(session);
     });
+  }
+
+  /** Its recording tells less than it did. */
+  #redacted(session: SessionId, folder: string): void {
+    this.#enqueue(session, () => tellRedacted(session, folder, this.#work));
   }
 
   #removed(session: SessionId): void {
@@ -173,19 +189,14 @@ export class Archivist {
     });
   }
 
-  #configure(events: EventsPolicy): void {
-    this.#file.configure(events);
-    if (events.stdout) this.#printing.sink ??= new StdoutSink(this.#work.problem);
-    else this.#printing.sink = undefined;
-  }
-
   async #drain(): Promise<void> {
     this.#follower.stop();
+    this.#redacting.stop();
     this.#sealing.stop();
     let queue;
     do await (queue = this.#queue);
     while (queue !== this.#queue);
-    this.#file.close();
+    this.#sinks.close();
     this.#work.index[Symbol.dispose]();
     this.#say({ kind: "drained" });
   }

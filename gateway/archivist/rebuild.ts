@@ -31,7 +31,7 @@ export async function rebuild(dataFolder: string, options: RebuildOptions): Prom
     problems.push(message);
   };
   using index = IndexStore.open(dataFolder);
-  const sink = new FileSink(eventsFolder, { rotateAt, keep: Infinity }, problem);
+  const sink = new FileSink(eventsFolder, { rotate: "size", rotateAt, keep: Infinity }, problem);
   let sessions = 0;
   for (const { session, path, live } of recordings(dataFolder)) {
     if (live) continue;

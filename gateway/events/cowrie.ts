@@ -52,6 +52,7 @@ export function cowrieEvents(observation: Observation, context: EventContext): E
     case "session-ended":
     case "channel-opened":
     case "channel-closed":
+    case "command-ended":
     case "typed":
     case "subsystem":
     case "file-operation":

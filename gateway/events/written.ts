@@ -1,5 +1,6 @@
 import { createReadStream, statSync } from "node:fs";
 import { join } from "node:path";
+import { segmentName, segmentsIn } from "../model/spool.ts";
 import { EVENT_FILE, rotatedFiles } from "./sink-file.ts";
 
 /**
@@ -13,10 +14,39 @@ export async function lastWritten(
   sessions: ReadonlySet<string>,
   since: number,
 ): Promise<Map<string, number>> {
+  return lastIn(
+    [...rotatedFiles(folder), EVENT_FILE].map((name) => join(folder, name)),
+    sessions,
+    since,
+  );
+}
+
+/**
+ * As `lastWritten`, of what went into the spool: what stands there, and what stands in the event files, which are written after it. What
+ * the receiver has taken already stands in these alone.
+ *
+ * @param written of the same sessions.
+ */
+export async function lastSpooled(
+  spool: string,
+  sessions: ReadonlySet<string>,
+  since: number,
+  written: ReadonlyMap<string, number>,
+): Promise<Map<string, number>> {
+  const paths = segmentsIn(spool).map((segment) => join(spool, segmentName(segment)));
+  const last = await lastIn(paths, sessions, since);
+  for (const [session, sequence] of written) last.set(session, Math.max(last.get(session) ?? -1, sequence));
+  return last;
+}
+
+async function lastIn(
+  paths: readonly string[],
+  sessions: ReadonlySet<string>,
+  since: number,
+): Promise<Map<string, number>> {
   const last = new Map<string, number>();
   if (sessions.size === 0) return last;
-  for (const name of [...rotatedFiles(folder), EVENT_FILE]) {
-    const path = join(folder, name);
+  for (const path of paths) {
     const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
     if (modified === undefined || modified < since) continue;
     for await (const head of lineHeads(path)) {

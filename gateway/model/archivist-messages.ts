@@ -11,6 +11,7 @@ export type ToArchivist =
       /** This gateway's, from `gateway.json`; the same for all its life. */
       readonly uuid: string;
       readonly events: EventsPolicy;
+      readonly credentials?: CredentialsAge;
     }
   | {
       readonly kind: "session-opened";
@@ -40,11 +41,15 @@ export type ToArchivist =
     }
   /** What was sealed is in its place, or was not taken. */
   | { readonly kind: "seal-taken"; readonly session: SessionId }
-  | { readonly kind: "policy"; readonly events: EventsPolicy }
+  /** As "seal-taken", for "redacted". */
+  | { readonly kind: "redaction-taken"; readonly session: SessionId; readonly path: string }
+  | { readonly kind: "policy"; readonly events: EventsPolicy; readonly credentials?: CredentialsAge }
   /** Finish what is there, answer "drained", exit. */
   | { readonly kind: "drain" };
 
 export type EventsPolicy = Policy["events"];
+/** Milliseconds; undefined: passwords are never dropped. */
+export type CredentialsAge = Policy["retention"]["credentials"];
 
 export type FromArchivist =
   | { readonly kind: "ready" }
@@ -56,6 +61,19 @@ export type FromArchivist =
       readonly session: SessionId;
       /** `recordings/<date>/<session>` */ readonly path: string;
     }
+  /** Without its passwords it lies in `sealingFile`, to be put in the place of the recording. */
+  | {
+      readonly kind: "redacted";
+      readonly session: SessionId;
+      /** `recordings/<date>/<session>` */
+      readonly path: string;
+      /** Byte of the ledger at which the line begins that vouches for the recording. */
+      readonly line: number;
+      /** It has none: nothing lies in `sealingFile`. */
+      readonly unchanged: boolean;
+    }
+  /** Of the webhook's spool: bytes that wait, events dropped ever. */
+  | { readonly kind: "spooled"; readonly bytes: number; readonly dropped: number }
   | { readonly kind: "drained" }
   /** For the log. It may hold what strangers sent: the warden escapes it. */
   | { readonly kind: "problem"; readonly message: string };

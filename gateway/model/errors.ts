@@ -42,6 +42,10 @@ export const ERROR_CODES = {
     exit: 2,
     meaning: "A sandbox's files cannot be watched here, and the policy requires it (evidence.watchFiles).",
   },
+  "watch-unfit": {
+    exit: 2,
+    meaning: "What runs in sandboxes cannot be seen from outside here, and the policy requires it (evidence.processes).",
+  },
   "firewall-failed": {
     exit: 2,
     meaning: "netfilter did not take the rules; no sandbox is started without them.",
@@ -49,6 +53,10 @@ export const ERROR_CODES = {
   "no-free-slot": { exit: 2, meaning: "All slots for gateways on this machine are in use." },
   "data-in-use": { exit: 2, meaning: "Another gateway works on this data folder." },
   "data-unusable": { exit: 2, meaning: "The data folder cannot be made, written or trusted." },
+  "webhook-unusable": {
+    exit: 2,
+    meaning: "A file that the policy names for its webhook cannot be read, or others can read it.",
+  },
   "policy-unreadable": { exit: 2, meaning: "The policy file cannot be read." },
   "policy-invalid": { exit: 1, meaning: "The policy file is not valid." },
   "not-found": { exit: 1, meaning: "The session, file or sandbox asked for does not exist." },

@@ -13,6 +13,12 @@ export const evidence = z.strictObject({
     .describe("Files kept of one sandbox, over all its captures."),
   mostBytes: size.prefault("512m").describe("Bytes kept of one sandbox, over all its captures."),
   mostChanges: z.int().min(1).max(10_000_000).default(50_000).describe("Changes listed of one capture."),
+  processes: z
+    .enum(["auto", "off", "required"])
+    .default("auto")
+    .describe(
+      "Whether every program that is run in a sandbox and every connect are seen from outside, by the kernel: where it can, never, or not without. Off and on at the next start.",
+    ),
   watchFiles: z
     .enum(["auto", "off", "required"])
     .default("auto")

@@ -13,6 +13,8 @@ export interface ArchivistOptions {
   readonly sealed: (session: unknown, folder: unknown) => Promise<void>;
   /** It has dropped the passwords of a recording, as it says. Resolves as `sealed` does. */
   readonly redacted: (redaction: Redaction) => Promise<void>;
+  /** The webhook's spool is another than before, as it says. */
+  readonly spooled: (spooled: { readonly bytes: number; readonly dropped: number }) => void;
   readonly log: Logger;
 }
 
@@ -48,6 +50,8 @@ export class Archivist {
           this.#options.log.warn({ from: "archivist" }, escapeText(message.message.slice(0, 2000)));
         else if (message?.kind === "sealed") void this.#sealed(message);
         else if (message?.kind === "redacted") void this.#redacted(message);
+        else if (message?.kind === "spooled" && isCount(message.bytes) && isCount(message.dropped))
+          this.#options.spooled({ bytes: message.bytes, dropped: message.dropped });
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => {
@@ -107,4 +111,8 @@ export class Archivist {
       });
     }, RESTART_PAUSE);
   }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
-import { ARCHIVIST_INDEX, childUid, OUTPOST_INDEX } from "../model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, OUTPOST_INDEX, WATCHER_INDEX } from "../model/slot.ts";
 import { requireReadableCode } from "./confine/code.ts";
 
 export interface Confinement {
-  readonly role: "front" | "archivist" | "outpost";
+  readonly role: "front" | "archivist" | "outpost" | "courier" | "watcher";
   readonly slot: number;
   /** Below FIRST_HELPER_INDEX; for fronts. */
   readonly index?: number;
@@ -65,8 +65,8 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
     {
       // A session of its own: it cannot reach our terminal, and a Ctrl-C there is for the warden to answer.
       detached: true,
-      // The outpost reads netfilter's log there.
-      stdio: [role === "outpost" ? "pipe" : "ignore", "pipe", "pipe", "ipc"],
+      // The outpost reads netfilter's log there, the watcher the kernel's records.
+      stdio: [role === "outpost" || role === "watcher" ? "pipe" : "ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
       cwd: "/",
       env: {
@@ -93,6 +93,10 @@ function placeOf({ role, index }: Confinement): number {
       return ARCHIVIST_INDEX;
     case "outpost":
       return OUTPOST_INDEX;
+    case "courier":
+      return COURIER_INDEX;
+    case "watcher":
+      return WATCHER_INDEX;
     default:
       return role satisfies never;
   }
@@ -109,7 +113,7 @@ function nodeArguments({ entry, folders, nodeFlags = [], role }: Confinement): s
     `--allow-fs-read=${code}`,
     ...folders.map(({ name }) => `--allow-fs-read=${join(CONFINED_ROOT, name)}`),
     ...writable.map(({ name }) => `--allow-fs-write=${join(CONFINED_ROOT, name)}`),
-    ...(role === "archivist" ? [] : ["--allow-net"]),
+    ...(role === "archivist" || role === "watcher" ? [] : ["--allow-net"]),
     ...nodeFlags,
     join(code, entry),
   ];

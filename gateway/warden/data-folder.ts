@@ -14,9 +14,10 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { SEALING_FOLDER, TAKEN_FOLDER } from "../model/recording-file.ts";
+import { COURIER_FOLDER, SPOOL_FOLDER } from "../model/spool.ts";
 
 /** What a gateway knows of itself across starts, kept in `gateway.json`. */
 export interface GatewayIdentity {
@@ -83,13 +84,22 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
 }
 
 /** The folders inside, each with the least rights that its user needs. Done again at each start, as uids follow the slot. */
-export async function layOut(path: string, archivist: Owner, fronts: readonly Owner[]): Promise<void> {
+export async function layOut(
+  path: string,
+  archivist: Owner,
+  courier: Owner,
+  fronts: readonly Owner[],
+): Promise<void> {
   // The archivist makes files here (SQLite keeps its journal beside the index); the sticky bit keeps it off the others.
   await own(path, { uid: 0, gid: archivist.gid }, 0o1771);
   for (const name of ["keys", "tools"]) await folder(join(path, name), { uid: 0, gid: 0 }, 0o700);
   await folder(join(path, "recordings"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "events"), archivist, 0o700);
-  await inherit(path, archivist);
+  await folder(dirname(join(path, SPOOL_FOLDER)), { uid: 0, gid: 0 }, 0o711);
+  // Each writes in one and reads in the other: what is made there belongs to the other one's group.
+  await folder(join(path, SPOOL_FOLDER), { uid: archivist.uid, gid: courier.gid }, 0o2750);
+  await folder(join(path, COURIER_FOLDER), { uid: courier.uid, gid: archivist.gid }, 0o2750);
+  await inherit(path, archivist, courier);
   await folder(join(path, "artifacts"), { uid: 0, gid: archivist.gid }, 0o750);
   await folder(join(path, "live"), { uid: 0, gid: archivist.gid }, 0o751);
   await folder(join(path, TAKEN_FOLDER), { uid: 0, gid: archivist.gid }, 0o750);
@@ -108,19 +118,21 @@ export async function saveIdentity(path: string, identity: GatewayIdentity): Pro
 }
 
 /** In another slot than last time the archivist is another user: what it keeps and what it reads become its own again. */
-async function inherit(path: string, archivist: Owner): Promise<void> {
+async function inherit(path: string, archivist: Owner, courier: Owner): Promise<void> {
   const reader = { uid: 0, gid: archivist.gid };
   for (const [name, owner] of [
     ["recordings", reader],
     ["artifacts", reader],
     ["events", archivist],
+    [SPOOL_FOLDER, { uid: archivist.uid, gid: courier.gid }],
+    [COURIER_FOLDER, { uid: courier.uid, gid: archivist.gid }],
     ["index.sqlite", archivist],
     ["index.sqlite-wal", archivist],
     ["index.sqlite-shm", archivist],
   ] as const) {
     const top = join(path, name);
     const stat = await lstat(top).catch(() => undefined);
-    if (!stat || !(await isAnothers(top, stat, archivist.gid))) continue;
+    if (!stat || !(await isAnothers(top, stat, owner.gid))) continue;
     await lchown(top, owner.uid, owner.gid);
     if (!stat.isDirectory()) continue;
     for (const entry of await readdir(top, { recursive: true, withFileTypes: true }))

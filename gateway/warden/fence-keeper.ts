@@ -5,6 +5,8 @@ import { Outside, type OutsideOptions } from "./outside.ts";
 export interface FenceKeeperOptions extends OutsideOptions {
   /** The data folder, for the metrics. */
   readonly data: string;
+  /** What others have counted, in Prometheus' text format. */
+  readonly metrics: () => string;
 }
 
 /** How often the kernel's state is compared with what should be, in milliseconds. */
@@ -68,14 +70,14 @@ export class FenceKeeper implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { fence, data, slot, log } = this.#options;
+    const { fence, data, slot, metrics, log } = this.#options;
     const faults = [...(await fence.check()), ...(await this.#outside.faults())];
     if (faults.length > 0) {
       log.error({ faults }, "the fence was not as it should be; it is put right");
       await fence.repair();
       await this.#outside.repair();
     }
-    writeMetrics(data, slot, await fence.caps());
+    writeMetrics(data, slot, await fence.caps(), metrics());
   }
 
   /** Where this does not happen (we are dead, or nft refuses), caps stay as they are: used up stays used up. */

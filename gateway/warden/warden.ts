@@ -9,7 +9,7 @@ import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { LoadedPolicy, Policy } from "../model/policy.ts";
-import { ARCHIVIST_INDEX, childUid, FILE_WITNESS_INDEX } from "../model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
 import { timingSecret } from "../policy/delay.ts";
@@ -38,6 +38,8 @@ import { Seals } from "./seals.ts";
 import { LiveSessions, type LiveSession } from "./sessions.ts";
 import { SandboxFacts } from "./sandbox-facts.ts";
 import { outpostCertificate } from "./outpost-certificate.ts";
+import { ProcessWatch } from "./watch/process-watch.ts";
+import { Webhook } from "./webhook.ts";
 
 export interface WardenOptions {
   readonly slot: number;
@@ -77,6 +79,7 @@ export class Warden implements AsyncDisposable {
   readonly #recordings: Recordings;
   #seals: Seals | undefined;
   #retention: Retention | undefined;
+  readonly #webhook: Webhook;
   readonly #fronts: Fronts;
   #policy: LoadedPolicy;
   #pool: Pool | undefined;
@@ -84,6 +87,7 @@ export class Warden implements AsyncDisposable {
   #answers: Answers | undefined;
   #keeper: FenceKeeper | undefined;
   #facts: SandboxFacts | undefined;
+  #processes: ProcessWatch | undefined;
   readonly #syncing = new AbortController();
 
   constructor(options: WardenOptions) {
@@ -91,8 +95,15 @@ export class Warden implements AsyncDisposable {
     this.#options = options;
     this.#log = log;
     this.#policy = options.policy;
+    this.#webhook = new Webhook({
+      ...{ slot, data: data.path, sensor: options.sensor, uuid: data.identity.uuid, log },
+      policy: () => this.#policy.policy.events.webhook,
+    });
     this.#archivist = new Archivist({
       log,
+      spooled: (spooled) => {
+        this.#webhook.spooled(spooled);
+      },
       sealed: (session, folder) => this.#seals?.take(session, folder) ?? Promise.resolve(),
       redacted: (redaction) => this.#seals?.redact(redaction) ?? Promise.resolve(),
       start: () => ({
@@ -153,6 +164,7 @@ export class Warden implements AsyncDisposable {
     });
     this.#seals = seals;
     await this.#recordings.recover();
+    await this.#webhook.start();
     await this.#archivist.start();
     this.#retention = new Retention({
       data: data.path,
@@ -181,6 +193,23 @@ export class Warden implements AsyncDisposable {
       take: (sandbox, fact) => this.#facts?.seen({ sandbox, facts: [fact] }),
       log,
     });
+    const processes = await ProcessWatch.open({
+      folder: join(data.path, "tools"),
+      uid: childUid(slot, TAP_INDEX),
+      spawn: () =>
+        spawnConfined({
+          role: "watcher",
+          slot,
+          entry: "gateway/watcher/main.ts",
+          codeRoot: CODE_ROOT,
+          folders: [],
+        }),
+      remap: (await learnEngine(engine)).remap,
+      policy: () => this.#policy.policy.evidence,
+      take: (seen) => this.#facts?.seen(seen),
+      log,
+    });
+    this.#processes = processes;
     const pool = await startPool({
       engine,
       slot,
@@ -190,7 +219,7 @@ export class Warden implements AsyncDisposable {
       hostKeys,
       artifacts: join(data.path, "artifacts"),
       log,
-      ground: groundOf(fence, witnesses),
+      ground: groundOf(fence, { files: witnesses, processes }),
       onGone: (sessions) => {
         for (const session of sessions) this.#forgotten(session);
       },
@@ -215,6 +244,7 @@ export class Warden implements AsyncDisposable {
       data: data.path,
       slot,
       fence,
+      metrics: () => this.#webhook.metrics(),
       network: () => this.#policy.policy.network,
       tls: await outpostCertificate(data.path),
       onFact: (fact) => {
@@ -231,6 +261,9 @@ export class Warden implements AsyncDisposable {
       sources: fence.sources,
       attempts: new AttemptMemory(this.#policy.policy.auth.memory),
       hasRoom: () => !floor.room.isShort,
+      expected: (address, session, client) => {
+        processes.expect(address, session, client);
+      },
       timingSecret: timingSecret(hostKeys.map(({ privateKey }) => privateKey)),
       opened: ({ front, id, startedAt }) => {
         this.#recordings.opened(front, id, startedAt);
@@ -251,6 +284,14 @@ export class Warden implements AsyncDisposable {
     return this.#keeper?.outpostPid;
   }
 
+  get courierPid(): number | undefined {
+    return this.#webhook.courierPid;
+  }
+
+  get watcherPids(): { watcher: number | undefined; loader: number | undefined } {
+    return { watcher: this.#processes?.pid, loader: this.#processes?.tapPid };
+  }
+
   get archivistPid(): number | undefined {
     return this.#archivist.pid;
   }
@@ -260,6 +301,7 @@ export class Warden implements AsyncDisposable {
     switch (update.outcome) {
       case "same":
         this.#log.info({ policy: update.loaded.hash }, "the policy in force is the file's");
+        void this.#webhook.policyChanged();
         break;
       case "refused":
         this.#log.error(
@@ -277,6 +319,7 @@ export class Warden implements AsyncDisposable {
         this.#pool?.policyChanged();
         this.#keeper?.policyChanged();
         this.#archivist.tell({ kind: "policy", ...this.#archiving });
+        void this.#webhook.policyChanged();
         void this.#retention?.look();
         break;
       default:
@@ -301,11 +344,13 @@ export class Warden implements AsyncDisposable {
     await Promise.all(this.#sessions.all().map((session) => this.#over(session)));
     await this.#floor?.[Symbol.asyncDispose]();
     await this.#pool?.drain();
+    await this.#processes?.[Symbol.asyncDispose]();
     await this.#keeper?.[Symbol.asyncDispose]();
     await this.#recordings.settled();
     await this.#retention?.[Symbol.asyncDispose]();
     this.#syncing.abort();
     await this.#archivist.drain();
+    await this.#webhook.drain();
     await this.#seals?.[Symbol.asyncDispose]();
   }
 

@@ -13,6 +13,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recording: ["model"],
   // It plays the world to the sandboxes, in a process that holds nothing.
   outpost: ["model"],
+  // It reads what strangers' programs did, in another such process.
+  watcher: ["model"],
   // It talks with a machine elsewhere, in a process that holds nothing but the spool.
   courier: ["model"],
 

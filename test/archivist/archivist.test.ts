@@ -60,7 +60,7 @@ test("events are printed to standard output when the policy says so, and no more
     live.write(talk.entries);
     archivist.tell({ kind: "session-finished", session: talk.session, path: await live.finish(talk.end()) });
     await archivist.archived(talk.session);
-    archivist.tell({ kind: "policy", events: { rotateAt: 1e8, keep: 5, stdout: false } });
+    archivist.tell({ kind: "policy", events: { rotate: "size", rotateAt: 1e8, keep: 5, stdout: false } });
   }
   await archivist.drain();
   const printed = archivist.printed.split("\n").filter((line) => line !== "");

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -37,7 +49,7 @@ function sequences(path: string): number[] {
 
 test("the file is set aside at its size, and the oldest ones go", (t) => {
   const path = folder(t);
-  const sink = new FileSink(path, { rotateAt: 2000, keep: 3 }, assert.fail);
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 2000, keep: 3 }, assert.fail);
   for (let batch = 0; batch < 40; batch++) sink.write(events(batch * 5, 5));
   sink.close();
   assert.equal(rotatedFiles(path).length, 3);
@@ -52,9 +64,79 @@ test("the file is set aside at its size, and the oldest ones go", (t) => {
   }
 });
 
+test("by the day: the file of a day that is over is set aside under its name, also in pieces", (t) => {
+  const path = folder(t);
+  let now = new Date("2026-11-28T23:59:00Z");
+  const options = { rotate: "daily", rotateAt: 1000, keep: 9 } as const;
+  const sink = new FileSink(path, options, assert.fail, () => now);
+  sink.write(events(0, 1));
+  sink.write(events(1, 1));
+  assert.deepEqual(rotatedFiles(path), []);
+  now = new Date("2026-11-29T00:00:01Z");
+  sink.write(events(2, 9));
+  sink.write(events(11, 9));
+  sink.write(events(20, 1));
+  now = new Date("2026-12-01T10:00:00Z");
+  sink.write(events(21, 1));
+  sink.close();
+  assert.deepEqual(rotatedFiles(path), [
+    "mitsubako.json.2026-11-28",
+    "mitsubako.json.2026-11-29",
+    "mitsubako.json.2026-11-29-000001",
+    "mitsubako.json.2026-11-29-000002",
+  ]);
+  const kept = [...rotatedFiles(path), EVENT_FILE].flatMap((name) => sequences(join(path, name)));
+  assert.deepEqual(
+    kept,
+    Array.from({ length: 22 }, (_, index) => index),
+  );
+});
+
+test("by the day: what an earlier process wrote yesterday is set aside first", (t) => {
+  const path = folder(t);
+  const options = { rotate: "daily", rotateAt: 1e9, keep: 9 } as const;
+  const first = new FileSink(path, options, assert.fail);
+  first.write(events(0, 1));
+  first.close();
+  const yesterday = new Date("2026-11-01T12:00:00Z");
+  utimesSync(join(path, EVENT_FILE), yesterday, yesterday);
+  const second = new FileSink(path, options, assert.fail);
+  second.write(events(1, 1));
+  second.close();
+  assert.deepEqual(rotatedFiles(path), ["mitsubako.json.2026-11-01"]);
+  assert.deepEqual(sequences(join(path, EVENT_FILE)), [1]);
+});
+
+test("names sort by age when the rotation was changed from one kind to the other", (t) => {
+  const path = folder(t);
+  for (const name of ["20261127T101500000Z", "2026-11-28", "20261128T101500000Z-000001", "2026-11-27"])
+    writeFileSync(join(path, `${EVENT_FILE}.${name}`), "");
+  assert.deepEqual(
+    rotatedFiles(path).map((name) => name.slice(EVENT_FILE.length + 1)),
+    ["2026-11-27", "20261127T101500000Z", "2026-11-28", "20261128T101500000Z-000001"],
+  );
+});
+
+test("a file that somebody moved away, as logrotate does, is begun anew and nothing is lost", (t) => {
+  const path = folder(t);
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 1e9, keep: 1 }, assert.fail);
+  sink.write(events(0, 2));
+  renameSync(join(path, EVENT_FILE), join(path, "moved"));
+  sink.write(events(2, 2));
+  copyFileSync(join(path, EVENT_FILE), join(path, "copied"));
+  truncateSync(join(path, EVENT_FILE));
+  sink.write(events(4, 1));
+  rmSync(join(path, EVENT_FILE));
+  sink.write(events(5, 1));
+  sink.close();
+  assert.deepEqual(sequences(join(path, "moved")), [0, 1]);
+  assert.deepEqual(sequences(join(path, "copied")), [2, 3]);
+  assert.deepEqual(sequences(join(path, EVENT_FILE)), [5]);
+});
+
 test("a batch is one write: a reader never sees half of one", (t) => {
   const path = folder(t);
-  const sink = new FileSink(path, { rotateAt: 1e9, keep: 1 }, assert.fail);
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 1e9, keep: 1 }, assert.fail);
   sink.write(events(0, 3));
   sink.write([]);
   sink.close();
@@ -68,7 +150,9 @@ test("a full disk drops whole batches, says so once, and goes on when there is r
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "mitsubako-test", path]);
   stack.defer(() => execFileSync("umount", [path]));
   const problems: string[] = [];
-  const sink = new FileSink(path, { rotateAt: 1e9, keep: 1 }, (problem) => problems.push(problem));
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 1e9, keep: 1 }, (problem) =>
+    problems.push(problem),
+  );
   stack.defer(() => {
     sink.close();
   });
@@ -89,7 +173,9 @@ test("a full disk drops whole batches, says so once, and goes on when there is r
 test("a folder that cannot be written to is a full disk too", (t) => {
   const path = join(folder(t), "not-there");
   const problems: string[] = [];
-  const sink = new FileSink(path, { rotateAt: 1e9, keep: 1 }, (problem) => problems.push(problem));
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 1e9, keep: 1 }, (problem) =>
+    problems.push(problem),
+  );
   sink.write(events(0, 2));
   assert.equal(problems.length, 1);
   mkdirSync(path);
@@ -100,7 +186,7 @@ test("a folder that cannot be written to is a full disk too", (t) => {
 
 test("what was written of a session is found again, over set-aside files and torn lines", async (t) => {
   const path = folder(t);
-  const sink = new FileSink(path, { rotateAt: 1000, keep: 9 }, assert.fail);
+  const sink = new FileSink(path, { rotate: "size", rotateAt: 1000, keep: 9 }, assert.fail);
   for (let batch = 0; batch < 6; batch++) {
     sink.write(events(batch * 4, 4, "aaaaaaaaaaaa"));
     sink.write(events(batch, 1, "bbbbbbbbbbbb"));

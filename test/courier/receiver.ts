@@ -1,0 +1,102 @@
+/** What an operator's machine may be like: takes events, or does anything else. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Server } from "node:net";
+import type { TestContext } from "node:test";
+
+export interface Taken {
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+  readonly events: readonly Readonly<Record<string, unknown>>[];
+  /** On the monotonic clock. */
+  readonly at: number;
+}
+
+/** Answers a request that was read whole, or does not. */
+export type Behaviour = (response: ServerResponse, request: Taken) => void;
+
+export const takes: Behaviour = (response) => response.writeHead(204).end();
+export const says =
+  (status: number, headers: Record<string, string> = {}): Behaviour =>
+  (response) =>
+    response.writeHead(status, headers).end("no");
+
+export class Receiver {
+  /** Of the next requests, in turn; then `otherwise`. */
+  readonly next: Behaviour[] = [];
+  otherwise: Behaviour = takes;
+  /** Every request, taken or not. */
+  readonly asked: Taken[] = [];
+  /** Those that were answered by `takes`. */
+  readonly taken: Taken[] = [];
+  readonly #server: Server;
+  readonly #scheme: string;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(t: TestContext, tls?: { key: string; cert: string }) {
+    this.#scheme = tls === undefined ? "http" : "https";
+    const listener: RequestListener = (request, response) => void this.#answer(request, response);
+    const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+    this.#server = server;
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+  }
+
+  static async start(t: TestContext, tls?: { key: string; cert: string }, port = 0): Promise<Receiver> {
+    const receiver = new Receiver(t, tls);
+    receiver.#server.listen(port, "127.0.0.1");
+    await once(receiver.#server, "listening");
+    return receiver;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}/events?from=lab`;
+  }
+
+  get events(): readonly Readonly<Record<string, unknown>>[] {
+    return this.taken.flatMap(({ events }) => events);
+  }
+
+  /** Waits until that is so, looked at after each request. */
+  async until(what: string, isSo: (receiver: this) => boolean, within = 30_000): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`${what}: not within ${within} ms; ${this.asked.length} requests came`));
+      }, within);
+      const look = () => {
+        if (!isSo(this)) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    } catch {
+      return; // cut off by the sender
+    }
+    const body = Buffer.concat(chunks).toString("utf8");
+    const text = body.startsWith("[") ? body : `[${body.trimEnd().replaceAll("\n", ",")}]`;
+    const events = JSON.parse(text) as Taken["events"];
+    const taken = { path: request.url ?? "", headers: request.headers, body, events, at: performance.now() };
+    const behaviour = this.next.shift() ?? this.otherwise;
+    this.asked.push(taken);
+    if (behaviour === takes) this.taken.push(taken);
+    behaviour(response, taken);
+    for (const look of this.#waiting) look();
+  }
+}
