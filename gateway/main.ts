@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from "commander";
 import { dataOption, jsonOption, policyOption } from "./commands/common-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
 import { givenPath } from "./commands/paths.ts";
+import { addPolicyCommands } from "./commands/policy-commands.ts";
 import { addTellingCommands } from "./commands/telling.ts";
 import { escapeText } from "./model/bytes.ts";
 import { ERROR_CODES, MitsubakoError } from "./model/errors.ts";
@@ -53,32 +54,7 @@ program
     process.exitCode = await doctorCommand(options);
   });
 
-const policies = program.command("policy").description("look at policies");
-policies
-  .command("check")
-  .description("say whether policy files are valid, and where they are not")
-  .argument("[file...]", "policy files (those in policies/ if none is named)")
-  .option("--strict", "take warnings for mistakes")
-  .addOption(json())
-  .action(async (files: string[], options: { json?: true; strict?: true }) => {
-    const { policyCheckCommand } = await import("./commands/policy.ts");
-    process.exitCode = await policyCheckCommand(files, options);
-  });
-policies
-  .command("init")
-  .description("write a policy with every key, what it means, what it takes and its default")
-  .argument("[file]", "a file that is not there yet (standard output if none is named)")
-  .action(async (file: string | undefined) => {
-    const { policyInitCommand } = await import("./commands/policy-init.ts");
-    process.exitCode = await policyInitCommand(file);
-  });
-policies
-  .command("schema")
-  .description("print the JSON Schema of policies, for editors")
-  .action(async () => {
-    const { policySchemaCommand } = await import("./commands/policy.ts");
-    process.exitCode = policySchemaCommand();
-  });
+addPolicyCommands(program);
 
 addFilterOptions(program.command("sessions").description("list who came, the latest first").addOption(data()))
   .addOption(json())
@@ -170,12 +146,13 @@ program
 
 const files = program
   .command("files")
-  .description("list what changed in sandboxes, and the files that were kept")
+  .description("list what changed in sandboxes, what was run or deleted there, and the files that were kept")
   .addOption(data())
   .option("--session <id>", "only of the sandbox that this session was in")
   .option("--source <address>", "only of this source, or a pattern such as 203.0.113.*")
   .option("--sandbox <id>", "only of this sandbox")
   .option("--since <time>", "only since then: 2h, 3d, or a date")
+  .option("--type <type>", "only of this type: elf, script, archive, text, ...")
   .addOption(json())
   .action(async (options: { data: string }) => {
     const { filesCommand } = await import("./commands/files.ts");
@@ -188,8 +165,18 @@ files
   .addOption(data())
   .option("-o, --output <file>", "where to; - for standard output")
   .action(async (what: string, options: { data: string; output?: string }) => {
-    const { filesGetCommand } = await import("./commands/files.ts");
+    const { filesGetCommand } = await import("./commands/files-get.ts");
     process.exitCode = await filesGetCommand(what, { ...options, data: givenPath(options.data) });
+  });
+files
+  .command("show")
+  .description("tell all sessions, sources, paths and URLs of one content")
+  .argument("<sha256>", "its hash, or the beginning of one")
+  .addOption(data())
+  .addOption(json())
+  .action(async (what: string, options: { data: string; json?: true }) => {
+    const { filesShowCommand } = await import("./commands/files-show.ts");
+    process.exitCode = await filesShowCommand(what, { ...options, data: givenPath(options.data) });
   });
 
 program

@@ -47,23 +47,29 @@ export function decide(policy: Policy, attempt: AttemptToDecide): Verdict {
   const credential = { user: attempt.user, password: attempt.password };
   if (attempt.user === "root" && policy.auth.root === "refuse") return reject("auth.root");
 
-  const rule = compiledRules(policy).find(({ applies }) => applies(credential, attempt.address));
+  const rule = compiledRules(policy).find((each) => applies(each, credential, attempt.address));
   if (rule === undefined) return { outcome: policy.auth.otherwise, rule: "auth.otherwise" };
   const isEarly = attempt.earlier + 1 < rule.afterAttempts;
   return { outcome: isEarly ? "reject" : rule.verdict, rule: rule.name };
 }
 
-interface CompiledRule {
+export interface CompiledRule {
   readonly name: string;
   readonly verdict: "accept" | "reject";
   readonly afterAttempts: number;
-  readonly applies: (credential: SourceCredential, address: string) => boolean;
+  readonly user: Matches;
+  readonly password: Matches;
+  readonly source: (address: string) => boolean;
+}
+
+function applies(rule: CompiledRule, credential: SourceCredential, address: string): boolean {
+  return rule.user(credential.user) && rule.password(credential.password) && rule.source(address);
 }
 
 /** Policies are frozen, so what was made of one stays right; it goes with the policy. */
 const compiled = new WeakMap<Policy, readonly CompiledRule[]>();
 
-function compiledRules(policy: Policy): readonly CompiledRule[] {
+export function compiledRules(policy: Policy): readonly CompiledRule[] {
   let rules = compiled.get(policy);
   if (rules === undefined) {
     rules = policy.auth.rules.map(compileRule);
@@ -74,14 +80,12 @@ function compiledRules(policy: Policy): readonly CompiledRule[] {
 
 function compileRule(rule: AuthRule, index: number): CompiledRule {
   const any = () => true;
-  const user: Matches = rule.user === undefined ? any : compileMatcher(rule.user);
-  const password: Matches = rule.password === undefined ? any : compileMatcher(rule.password);
-  const source = rule.source === undefined ? any : compileRanges(rule.source);
   return {
     name: rule.name ?? `auth.rules[${index}]`,
     verdict: rule.verdict,
     afterAttempts: rule.afterAttempts,
-    applies: (credential, address) =>
-      user(credential.user) && password(credential.password) && source(address),
+    user: rule.user === undefined ? any : compileMatcher(rule.user),
+    password: rule.password === undefined ? any : compileMatcher(rule.password),
+    source: rule.source === undefined ? any : compileRanges(rule.source),
   };
 }
