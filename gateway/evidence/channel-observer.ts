@@ -3,10 +3,12 @@ import type { Origin } from "../model/entries.ts";
 import type { ChannelRequest } from "../ssh/messages/channel-request.ts";
 import type { ConnectionMessage } from "../ssh/messages/message.ts";
 import { isSftpServer, isShell } from "./exec-kind.ts";
-import type { Observed } from "./observation.ts";
+import type { Command, Observed } from "./observation.ts";
 import { ScpFiles } from "./scp-files.ts";
 import { SftpFiles } from "./sftp-files.ts";
-import { PlainLines, ShellLines, type ShellLine } from "./shell-lines.ts";
+import { PlainLines, type PlainLine } from "./plain-lines.ts";
+import { ShellCommands, type ShellTold } from "./shell-commands.ts";
+import { ShellLines } from "./shell-lines.ts";
 
 /** One channel: what it was used for, and what can be read in its bytes. */
 export class ChannelObserver {
@@ -15,6 +17,8 @@ export class ChannelObserver {
   readonly #forward: { readonly host: ByteString; readonly port: number } | undefined;
   #columns: number | undefined;
   #contents: Contents = { kind: "opaque" };
+  readonly #commands = new ShellCommands();
+  #at = 0n;
   #sent = 0;
   #received = 0;
   #forwardMessages = 0;
@@ -34,7 +38,9 @@ export class ChannelObserver {
     this.#forward = forward;
   }
 
-  message(from: Origin, message: ConnectionMessage): readonly Observed[] {
+  /** @param at nanoseconds since the session's start. */
+  message(from: Origin, message: ConnectionMessage, at: bigint): readonly Observed[] {
+    this.#at = at;
     switch (message.kind) {
       case "channel-data":
         return this.#data(from, message.data);
@@ -102,9 +108,11 @@ export class ChannelObserver {
       case "opaque":
         return NONE;
       case "terminal":
-        return this.#lines(from === "downstream" ? contents.lines.input(data) : contents.lines.output(data));
+        if (from === "downstream") contents.lines.input(data);
+        else contents.lines.output(data);
+        return this.#told();
       case "plain":
-        return from === "downstream" ? this.#lines(contents.lines.input(data)) : NONE;
+        return from === "downstream" ? this.#plain(contents.lines.input(data)) : NONE;
       case "sftp":
         return this.#inChannel(
           from === "downstream" ? contents.files.client(data) : contents.files.server(data),
@@ -121,13 +129,21 @@ export class ChannelObserver {
     this.#contents = { kind: "opaque" };
     switch (contents.kind) {
       case "opaque":
-        return NONE;
+        this.#commands.end(this.#exitStatus);
+        return this.#told();
       case "terminal":
-      case "plain":
-        return this.#lines(contents.lines.end());
+        contents.lines.end();
+        this.#commands.end(this.#exitStatus);
+        return this.#told();
+      case "plain": {
+        const last = this.#plain(contents.lines.end());
+        this.#commands.end(this.#exitStatus);
+        return [...last, ...this.#told()];
+      }
       case "sftp":
       case "scp":
-        return this.#inChannel(contents.files.end());
+        this.#commands.end(this.#exitStatus);
+        return [...this.#inChannel(contents.files.end()), ...this.#told()];
       default:
         return contents satisfies never;
     }
@@ -180,7 +196,8 @@ export class ChannelObserver {
         return NONE;
       case "exec":
         this.#contents = this.#program(request.command);
-        return [{ kind: "command", way: "exec", channel, text: request.command, exact: true }];
+        this.#commands.asked(request.command, this.#at);
+        return this.#told("exec");
       case "subsystem":
         if (request.subsystem === "sftp") this.#contents = { kind: "sftp", files: new SftpFiles() };
         return [{ kind: "subsystem", channel, name: request.subsystem }];
@@ -192,7 +209,10 @@ export class ChannelObserver {
   #shell(): Contents {
     return this.#columns === undefined
       ? { kind: "plain", lines: new PlainLines() }
-      : { kind: "terminal", lines: new ShellLines(this.#columns) };
+      : {
+          kind: "terminal",
+          lines: new ShellLines(this.#columns, (line) => this.#commands.line(line, this.#at)),
+        };
   }
 
   /** What an exec request's own input is: a shell's lines, a file transfer, or something of the program's. */
@@ -209,12 +229,13 @@ export class ChannelObserver {
     return NONE;
   }
 
-  #lines(lines: readonly ShellLine[]): readonly Observed[] {
-    return lines.map(({ kind, text, exact }) =>
-      kind === "command"
-        ? { kind, way: "shell", channel: this.#channel, text: text as ByteString, exact }
-        : { kind, channel: this.#channel, text: text as ByteString },
-    );
+  #plain(lines: readonly PlainLine[]): readonly Observed[] {
+    for (const { text, exact } of lines) this.#commands.entered(text, exact, this.#at);
+    return this.#told();
+  }
+
+  #told(way: Command["way"] = "shell"): readonly Observed[] {
+    return this.#commands.take().flatMap((told) => observedOf(told, this.#channel, way, this.#at));
   }
 
   #inChannel<T extends object>(observed: readonly T[]): (T & { channel: number })[] {
@@ -228,6 +249,33 @@ type Contents =
   | { readonly kind: "plain"; readonly lines: PlainLines }
   | { readonly kind: "sftp"; readonly files: SftpFiles }
   | { readonly kind: "scp"; readonly files: ScpFiles };
+
+function observedOf(told: ShellTold, channel: number, way: Command["way"], at: bigint): Observed[] {
+  const text = told.text as ByteString;
+  switch (told.kind) {
+    case "command": {
+      const { kind, number, exact, startedAt, directory } = told;
+      return [
+        {
+          kind,
+          way,
+          channel,
+          number,
+          text,
+          exact,
+          ...(startedAt === at ? {} : { startedAt }),
+          ...(directory === undefined ? {} : { directory: directory as ByteString }),
+        },
+      ];
+    }
+    case "command-ended":
+      return [{ ...told, channel, text }];
+    case "typed":
+      return text === "" ? [] : [{ kind: "typed", channel, text, ...(told.hidden ? { hidden: true } : {}) }];
+    default:
+      return told satisfies never;
+  }
+}
 
 const NONE: readonly Observed[] = [];
 const MOST_FORWARD_MESSAGES = 32;

@@ -8,8 +8,7 @@ export class EchoLine {
   #cursor = 0;
   #columns: number;
   #sequence: string | undefined;
-  /** The line completed last by a line feed. */
-  completed = "";
+  #completed: string[] = [];
   bracketedPaste = false;
   alternateScreen = false;
 
@@ -29,7 +28,12 @@ export class EchoLine {
         this.#sequence = "";
         return undefined;
       case 0x0a:
-        this.completed = this.text;
+        if (this.#cells.length > this.#nextRow) {
+          // Over to the next row of the same line, which an editor does to get to its end.
+          this.#cursor += this.#columns;
+          return undefined;
+        }
+        this.#completed = this.#cells;
         this.#cells = [];
         // A tty sends CR LF; after a bare LF the column stays, which matters to nobody here.
         this.#cursor = 0;
@@ -49,9 +53,28 @@ export class EchoLine {
     }
   }
 
+  /** Where the row below the cursor's begins. */
+  get #nextRow(): number {
+    return this.#cursor - (this.#cursor % this.#columns) + this.#columns;
+  }
+
   /** One character per byte, trailing blanks dropped. */
   get text(): string {
     return this.#cells.join("").trimEnd();
+  }
+
+  /** As `text`, with the blanks that were written. */
+  get written(): string {
+    return this.#cells.join("");
+  }
+
+  /** The line completed last by a line feed, as `written`. */
+  get completed(): string {
+    return this.#completed.join("");
+  }
+
+  get isEmpty(): boolean {
+    return this.#cells.length === 0;
   }
 
   /** Whether the cursor stands after `$ `, `# `, `% ` or `> ` at the line's end, as shells leave it when they wait. */
@@ -77,7 +100,7 @@ export class EchoLine {
       this.#cells[this.#cursor - 1] = before + character;
       return;
     }
-    if (this.#cursor >= LONGEST_LINE) return;
+    if (this.#cursor >= LONGEST_SHOWN) return;
     while (this.#cells.length < this.#cursor) this.#cells.push(" ");
     this.#cells[this.#cursor++] = character;
   }
@@ -107,7 +130,7 @@ export class EchoLine {
     if (match === null) return undefined;
     const [, question, parameters = "", final] = match;
     const first = Number(parameters.split(";")[0]);
-    const count = Math.min(Math.max(1, first), LONGEST_LINE);
+    const count = Math.min(Math.max(1, first), LONGEST_SHOWN);
     if (question === "?") {
       const on = final === "h";
       if (!on && final !== "l") return undefined;
@@ -139,11 +162,11 @@ export class EchoLine {
         this.#cells.splice(this.#cursor, count);
         return undefined;
       case "@":
-        if (this.#cells.length + count <= LONGEST_LINE && this.#cursor <= this.#cells.length)
+        if (this.#cells.length + count <= LONGEST_SHOWN && this.#cursor <= this.#cells.length)
           this.#cells.splice(this.#cursor, 0, ...Array<string>(count).fill(" "));
         return undefined;
       case "C":
-        this.#cursor = Math.min(this.#cursor + count, LONGEST_LINE);
+        this.#cursor = Math.min(this.#cursor + count, LONGEST_SHOWN);
         return undefined;
       case "D":
         this.#cursor = Math.max(0, this.#cursor - count);
@@ -152,7 +175,7 @@ export class EchoLine {
         this.#cursor = Math.max(this.#cursor % this.#columns, this.#cursor - count * this.#columns);
         return undefined;
       case "B":
-        this.#cursor = Math.min(this.#cursor + count * this.#columns, LONGEST_LINE);
+        this.#cursor = Math.min(this.#cursor + count * this.#columns, LONGEST_SHOWN);
         return undefined;
       case "G":
         this.#cursor += count - 1 - (this.#cursor % this.#columns);
@@ -167,5 +190,6 @@ export class EchoLine {
   }
 }
 
-const LONGEST_LINE = 32_768;
+/** More than any terminal shows at once. */
+export const LONGEST_SHOWN = 16_384;
 const LONGEST_PROMPT = 256;

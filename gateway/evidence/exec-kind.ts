@@ -7,3 +7,8 @@ export function isShell(command: string): boolean {
 export function isSftpServer(command: string): boolean {
   return /^\s*\/?(?:\S*\/)?sftp-server(?:\s|$)/.test(command);
 }
+
+/** A command line that runs a program with terminals of its own in the terminal. */
+export function opensTerminals(command: string): boolean {
+  return /(?:^|[;&|]\s*)(?:\S*\/)?(?:tmux|screen|byobu|dtach|abduco|zellij)(?:\s|$)/.test(command);
+}

@@ -80,12 +80,17 @@ export async function extractEvidence(entries: AsyncIterable<Entry> | Iterable<E
 function textSize(observation: Observation): number {
   switch (observation.kind) {
     case "command":
+    case "command-ended":
     case "typed":
       return observation.text.length;
     case "forward-data":
       return observation.data.length;
     case "network":
       return (observation.name?.length ?? 0) + (observation.data?.length ?? 0);
+    case "process":
+      return observation.did === "run"
+        ? observation.argv.reduce((sum, one) => sum + one.length, observation.path.length)
+        : 0;
     case "variable":
       return observation.name.length + observation.value.length;
     default:

@@ -30,6 +30,7 @@ export type Observed =
   | ChannelOpened
   | ChannelClosed
   | Command
+  | CommandEnded
   | Typed
   | Terminal
   | Variable
@@ -104,14 +105,37 @@ export interface Command extends InChannel {
   /** exec: a request's own text. shell: a line entered in a shell. */
   readonly way: "exec" | "shell";
   readonly text: ByteString;
+  /** Counted from 1 in its channel. */
+  readonly number: number;
   /** False where `shell-lines.ts` says approximate. Always true for exec. */
   readonly exact: boolean;
+  /** When its first line was entered, in nanoseconds since the session's start, where that was before `at`. */
+  readonly startedAt?: bigint;
+  /** The working directory in which it was given, `~` for the home; absent where it is not known. */
+  readonly directory?: ByteString;
+}
+
+/**
+ * A command is over: its shell waits for the next one, or its channel ended with its status. A second one of the same command adds an
+ * exit status that became known later (by `echo $?`, or at the shell's own end).
+ */
+export interface CommandEnded extends InChannel {
+  readonly kind: "command-ended";
+  /** Of the command, with its text. */
+  readonly number: number;
+  readonly text: ByteString;
+  /** When its first line was entered, in nanoseconds since the session's start; `at` less this is how long it took. */
+  readonly startedAt: bigint;
+  /** Absent where it is not known. */
+  readonly exitStatus?: number;
 }
 
 /** A line that a program in the terminal read, not the shell. */
 export interface Typed extends InChannel {
   readonly kind: "typed";
   readonly text: ByteString;
+  /** Nothing of it was echoed, as with a password. */
+  readonly hidden?: true;
 }
 
 export interface Terminal extends InChannel {

@@ -110,7 +110,7 @@ export class SessionObserver {
     if (message.kind === "channel-open") return this.#opened(from, ordinal, message);
     const channel = this.#channels.get(ordinal);
     if (channel === undefined) return NONE;
-    const observed = channel.message(from, message);
+    const observed = channel.message(from, message, this.#at);
     if (channel.over) this.#channels.delete(ordinal);
     return observed;
   }

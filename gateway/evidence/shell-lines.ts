@@ -1,227 +1,300 @@
+import { AheadLines } from "./ahead-lines.ts";
 import { EchoLine } from "./echo-line.ts";
-import { LineEditor, type EditedLine } from "./line-editor.ts";
-
-/** A line that an attacker entered in a shell channel. */
-export interface ShellLine {
-  /** command: it was given to a shell. typed: a program that ran in it read it (a password, a file's text). */
-  readonly kind: "command" | "typed";
-  /** One character per byte. */
-  readonly text: string;
-  /** False: read from the screen, or taken for a command without having seen the prompt. */
-  readonly exact: boolean;
-}
+import { expandsHistory, isExpansionOf } from "./history-expansion.ts";
+import { opensTerminals } from "./exec-kind.ts";
+import type { EditedLine } from "./edited-line.ts";
+import { LineEditor } from "./line-editor.ts";
+import type { ShellLine } from "./shell-line.ts";
 
 /**
  * Finds the lines entered in a terminal channel, from both directions of its stream.
  *
  * How: keys are applied to a line as readline does. bash (readline 8.1 and later, zsh too) switches bracketed paste on when
- * it starts to read a line and off when it has one, so prompts are told from programs exactly; the text that keys alone do not
+ * it starts to read a line and off when it has one, so its prompts are told exactly; the text that keys alone do not
  * tell (history, completion, search) is read from what the shell echoed. Lines sent ahead are kept until a prompt takes them.
- * Approximate: shells without bracketed paste (dash, TERM=dumb) are known by a line that ends in `$ `, `# `, `% ` or `> `;
- * what a program reads there may be taken for a command. Each line of a multi-line command is a line of its own.
+ * Approximate: shells without bracketed paste (dash, busybox, TERM=dumb) are known by a line that ends in `$ `, `# `, `% ` or `> `;
+ * what a program reads there may be taken for a command.
  */
 export class ShellLines {
   readonly #editor = new LineEditor();
   readonly #screen: EchoLine;
+  /** Told each line at once; answers whether the shell wants more of the same command. */
+  readonly #tell: (line: ShellLine) => boolean;
+  readonly #ahead = new AheadLines();
   /** none seen yet; `editing`: readline reads; `plain`: something that looks like a prompt stands on the line; `busy`: a program runs. */
-  #prompt: "none" | "editing" | "plain" | "busy" = "none";
+  #mode: "none" | "editing" | "plain" | "busy" = "none";
   /** The present prompt already got its line. */
   #taken = false;
+  /** Where the prompt began on its line: output without a line's end may stand before it. */
+  #promptStart = 0;
+  /** The same, of the line that was completed last. */
+  #completedStart = 0;
   /** Where the prompt ended on the screen when the first key of the line came. */
   #promptEnd = 0;
-  #lastPrompt = "";
-  #awaitingEcho = false;
-  /** Lines entered while no prompt was there. */
-  #ahead: EditedLine[] = [];
-  readonly #blank: boolean;
-  #out: ShellLine[] = [];
+  #prompt = "";
+  #promptTold = false;
+  /** A line of which the echo has to tell the text (or, at a plain prompt, agree to it). */
+  #awaited: EditedLine | undefined;
+  /** Where the cursor was when it was entered: blanks up to there are of the line. */
+  #enteredAt = 0;
+  /** A line that the shell says anew, when it has put in what it stands for (`!!`). */
+  #expanding: string | undefined;
+  /** Part of a line was typed before the prompt came: a program may have read it. */
+  #isLeftover = false;
+  #wantsMore = false;
+  /** The shell is one that shows what was sent ahead when it reads it. */
+  #showsAhead = true;
+  /** Runs terminals of its own on the other screen. */
+  #isMultiplexer = false;
 
-  /** @param options.blank tell empty lines too, which are part of a text that is typed. */
-  constructor(columns: number, options: { readonly blank?: boolean } = {}) {
+  constructor(columns: number, tell: (line: ShellLine) => boolean) {
     this.#screen = new EchoLine(columns);
-    this.#blank = options.blank === true;
+    this.#tell = tell;
   }
 
   resize(columns: number): void {
     this.#screen.resize(columns);
   }
 
-  input(bytes: Uint8Array): ShellLine[] {
+  input(bytes: Uint8Array): void {
     for (const byte of bytes) {
-      if (this.#screen.alternateScreen) continue; // keys of a full-screen program
-      if (this.#editor.untouched) {
-        this.#promptEnd = this.#screen.cursor;
-        if (this.#isAtPrompt()) this.#lastPrompt = this.#screen.text;
-      }
+      if (this.#screen.alternateScreen && !this.#isMultiplexer) continue; // keys of a full-screen program
+      if (this.#isLeftover) this.#checkLeftover();
+      if (this.#editor.untouched) this.#lineBegins();
       const line = this.#editor.key(byte);
       if (line !== undefined) this.#finished(line);
     }
-    return this.#take();
   }
 
-  output(bytes: Uint8Array): ShellLine[] {
+  output(bytes: Uint8Array): void {
     for (const byte of bytes) {
+      if (byte >= 0x20) this.#ahead.echoed(byte);
       switch (this.#screen.output(byte)) {
         case "paste-on":
-          if (this.#screen.alternateScreen) break;
-          this.#prompt = "editing";
-          this.#taken = false;
+          if (!this.#screen.alternateScreen) this.#reads();
           break;
         case "paste-off":
-          if (this.#prompt === "editing") this.#accepted();
+          if (this.#mode === "editing") this.#accepted();
           break;
         case "screen":
-          this.#prompt = "busy";
+          this.#mode = "busy";
+          this.#editor.forget();
           break;
         case "line":
-          if (this.#prompt === "plain") {
-            if (this.#awaitingEcho) this.#echoed();
-            this.#prompt = "busy";
-          }
+          if (!this.#screen.alternateScreen) this.#lineOver();
           break;
-        case undefined:
-          break;
+        default:
       }
     }
-    if (
-      (this.#prompt === "none" || this.#prompt === "busy") &&
-      !this.#screen.alternateScreen &&
-      this.#screen.looksLikePrompt
-    ) {
-      this.#prompt = "plain";
-      this.#taken = false;
-      this.#giveAhead("command");
-    }
-    return this.#take();
+    if (!this.#screen.alternateScreen) this.#outputRests();
   }
 
   /** The channel is over: what is left is said as well as it is known. */
-  end(): ShellLine[] {
-    if (this.#awaitingEcho) this.#echoed();
-    this.#giveAhead(this.#prompt === "none" ? "command" : "typed");
-    return this.#take();
+  end(): void {
+    if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
+    if (this.#expanding !== undefined) this.#enter(this.#expanding, false);
+    this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
+  }
+
+  #lineBegins(): void {
+    this.#promptEnd = this.#screen.cursor;
+    if (this.#isAtPrompt()) {
+      this.#tellPrompt();
+      if (this.#ahead.isContested) this.#giveAhead("typed");
+    } else this.#ahead.begins(this.#screen.written);
   }
 
   #isAtPrompt(): boolean {
-    return !this.#taken && (this.#prompt === "editing" || this.#prompt === "plain");
+    return !this.#taken && (this.#mode === "editing" || this.#mode === "plain");
+  }
+
+  /** readline begins to read. */
+  #reads(): void {
+    // It would have said the line anew, had it put something in.
+    if (this.#expanding !== undefined) this.#enter(this.#expanding, true);
+    this.#expanding = undefined;
+    this.#mode = "editing";
+    this.#promptStart = this.#screen.cursor;
+    this.#showsAhead = true;
+    this.#taken = false;
+    this.#promptTold = false;
+    this.#isLeftover = !this.#editor.untouched;
+  }
+
+  /** readline shows again what it finds typed ahead; what some program read is gone. */
+  #checkLeftover(): void {
+    this.#isLeftover = false;
+    if (this.#mode !== "editing") return;
+    const typed = this.#editor.typed;
+    const shown = this.#shownLine();
+    if (typed === undefined || !shown.endsWith(typed)) this.#editor.forget();
+    else {
+      this.#promptEnd = this.#screen.cursor - typed.length;
+      this.#tellPrompt(shown.slice(0, shown.length - typed.length).trimEnd());
+    }
   }
 
   #finished(line: EditedLine): void {
-    if (line.how === "abandoned") {
-      this.#ahead = []; // the tty drops what was typed ahead
-      this.#taken = true;
-      return;
-    }
     if (line.how === "end-of-input") return;
-    if (!this.#isAtPrompt()) {
-      if (this.#tells(line.text)) this.#ahead.push(line);
-      if (this.#ahead.length > MOST_AHEAD) this.#giveAhead(this.#prompt === "none" ? "command" : "typed");
+    if (line.how === "abandoned") {
+      this.#abandoned();
       return;
     }
-    if (this.#prompt === "editing") {
-      if (!line.unresolved && this.#ahead.length > 0) {
-        // Which of these lines this prompt takes is seen when it has taken it.
-        if (this.#tells(line.text)) this.#ahead.push(line);
-        return;
-      }
-      // A plain prompt, unlike this one, stays for the next line of a paste: nothing tells when such a shell reads again.
-      this.#taken = true;
+    if (this.#screen.alternateScreen) {
+      if (line.text.trim() !== "" && !line.unresolved)
+        this.#tell({ kind: "entered", text: line.text, exact: false, prompt: "", within: true });
+      return;
     }
-    if (line.unresolved) {
+    if (this.#wantsMore && !this.#showsAhead && !this.#isAtPrompt() && this.#awaited === undefined) {
+      this.#enter(line.text, false);
+      return;
+    }
+    if (!this.#isAtPrompt() || (this.#mode === "editing" && !line.unresolved && !this.#ahead.isEmpty)) {
+      // Which of these lines the prompt takes is seen when it has taken it.
+      if (!this.#ahead.push(line)) this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
+      return;
+    }
+    this.#taken = true;
+    if (this.#mode === "plain" || line.unresolved) {
       this.#giveAhead("typed");
-      this.#awaitingEcho = true;
-    } else if (this.#tells(line.text)) {
-      this.#say("command", line.text, !line.cut && this.#prompt === "editing");
-    }
+      this.#awaited = line;
+      this.#enteredAt = this.#screen.cursor;
+    } else if (expandsHistory(line.text)) this.#expanding = line.text;
+    else this.#enter(line.text, !line.cut);
+  }
+
+  #abandoned(): void {
+    const wasAtPrompt = this.#isAtPrompt();
+    this.#giveAhead("typed"); // a program read it, or the terminal dropped it
+    this.#wantsMore = false;
+    if (!wasAtPrompt) return;
+    if (this.#mode === "editing") this.#taken = true;
+    this.#tell({ kind: "interrupted" });
   }
 
   /** readline has a line: one whose text was awaited, or one that was sent ahead. */
   #accepted(): void {
-    if (this.#awaitingEcho) this.#echoed();
+    if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
     else if (!this.#taken) this.#matchAhead();
-    this.#prompt = "busy";
+    this.#mode = "busy";
+    this.#isLeftover = false;
   }
 
   #matchAhead(): void {
     const shown = this.#shownLine();
-    const index = this.#ahead.findIndex(
-      (line) => !line.unresolved && this.#isShown(line.text.trimEnd(), shown),
-    );
-    const found = this.#ahead[index];
-    if (found === undefined) return;
-    for (const line of this.#ahead.splice(0, index + 1))
-      this.#say(line === found ? "command" : "typed", line.text, line === found && !line.cut);
+    const found = this.#ahead.takeShown(shown, this.#prompt);
+    if (found === undefined) {
+      this.#tellPrompt();
+      return;
+    }
+    for (const line of found.before) this.#typed(line);
+    this.#tellPrompt(found.prompt);
+    if (expandsHistory(found.text)) this.#expanding = found.text;
+    else this.#enter(found.text, found.exact);
   }
 
-  #echoed(): void {
-    this.#awaitingEcho = false;
-    const shown = this.#shownLine();
-    const prompt = this.#lastPrompt;
-    const text = shown.startsWith(prompt) ? shown.slice(Math.max(prompt.length, this.#promptEnd)) : shown;
-    if (text.trim() !== "") this.#say("command", text.trim(), false);
+  #lineOver(): void {
+    if (this.#expanding !== undefined && this.#mode === "busy") {
+      const { completed } = this.#screen;
+      const typed = this.#expanding;
+      this.#expanding = undefined;
+      if (isExpansionOf(typed, completed)) {
+        this.#enter(completed, false);
+        return;
+      }
+      // The shell had nothing to put in, and read no command.
+      if (!/: (?:event not found|substitution failed|bad word specifier)$/.test(completed))
+        this.#enter(typed, false);
+    }
+    this.#completedStart = this.#promptStart;
+    this.#promptStart = 0;
+    if (this.#mode === "plain") {
+      if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
+      this.#mode = "busy";
+    } else if (this.#mode !== "editing") {
+      const { completed } = this.#screen;
+      if (this.#prompt !== "" && completed.startsWith(this.#prompt)) this.#ahead.promptSeen();
+      this.#tell({ kind: "output", text: completed.slice(0, LONGEST_OUTPUT).trimEnd() });
+    }
+  }
+
+  /** Output came, and no more for now. */
+  #outputRests(): void {
+    if (this.#mode === "editing") {
+      if (!this.#taken && !this.#screen.isEmpty && this.#editor.untouched) this.#tellPrompt();
+      return;
+    }
+    if (this.#mode === "plain" || !this.#screen.looksLikePrompt) return;
+    this.#mode = "plain";
+    const { text } = this.#screen;
+    this.#promptStart =
+      this.#prompt !== "" && text.endsWith(this.#prompt) ? text.length - this.#prompt.length : 0;
+    this.#showsAhead = false;
+    this.#taken = false;
+    this.#promptTold = false;
+    this.#ahead.promptSeen();
+    this.#tellPrompt();
+  }
+
+  #tellPrompt(text = this.#shownLine().trimEnd()): void {
+    if (this.#promptTold && text === this.#prompt) return;
+    this.#promptTold = true;
+    this.#prompt = text;
+    this.#wantsMore = this.#tell({ kind: "prompt", text });
+  }
+
+  /** @param shown the line as the shell echoed it. */
+  #echoed(shown: string): void {
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    if (awaited === undefined) return;
+    // A terminal that cannot erase has blanks where something was taken back.
+    const line = this.#showsAhead ? shown : shown.slice(0, Math.max(shown.trimEnd().length, this.#enteredAt));
+    const text = line.startsWith(this.#prompt)
+      ? line.slice(Math.max(this.#prompt.length, this.#promptEnd - this.#shownStart))
+      : line;
+    const agrees = !awaited.unresolved && text.trimEnd() === awaited.text.trimEnd();
+    // A line editor that scrolls sideways, or a prompt that came late, shows less than was typed.
+    const isKeys = agrees || (!awaited.unresolved && !awaited.moved);
+    const entered = isKeys ? awaited.text : text.trim() === "" ? "" : text;
+    if (this.#showsAhead && expandsHistory(entered)) this.#expanding = entered;
+    else this.#enter(entered, agrees && !awaited.cut);
+    this.#drainWanted();
+  }
+
+  /** A plain prompt says nothing of the lines that its command goes on with, if they were there already. */
+  #drainWanted(): void {
+    while (this.#wantsMore && !this.#showsAhead) {
+      const next = this.#ahead.takeFirst();
+      if (next === undefined) return;
+      this.#enter(next.text, false);
+    }
   }
 
   /** The line that was entered: the shell has sent the line's end by now, or stands on it still. */
   #shownLine(): string {
-    return this.#screen.text === "" ? this.#screen.completed : this.#screen.text;
+    return (this.#screen.isEmpty ? this.#screen.completed : this.#screen.written).slice(this.#shownStart);
   }
 
-  #giveAhead(kind: ShellLine["kind"]): void {
-    for (const line of this.#ahead.splice(0)) this.#say(kind, line.text, false);
+  get #shownStart(): number {
+    return this.#screen.isEmpty ? this.#completedStart : this.#promptStart;
   }
 
-  #say(kind: ShellLine["kind"], text: string, exact: boolean): void {
-    if (this.#tells(text)) this.#out.push({ kind, text, exact });
+  #giveAhead(kind: "entered" | "typed"): void {
+    for (const line of this.#ahead.takeAll())
+      if (kind === "entered" || line.contested === "read") this.#enter(line.text, false);
+      else this.#typed(line);
   }
 
-  /** An empty line leaves its prompt alone. */
-  #isShown(text: string, shown: string): boolean {
-    return text === "" && this.#blank ? /[$#%>]\s*$/.test(shown) : shown.endsWith(text);
+  #typed({ text, hidden }: { readonly text: string; readonly hidden: boolean }): void {
+    this.#tell({ kind: "typed", text, hidden });
   }
 
-  #tells(text: string): boolean {
-    return text !== "" || this.#blank;
-  }
-
-  #take(): ShellLine[] {
-    return this.#out.length === 0 ? NOTHING : this.#out.splice(0);
-  }
-}
-
-const MOST_AHEAD = 256;
-const NOTHING: ShellLine[] = [];
-
-/** Lines of a channel without a terminal: what is sent is what the shell reads, cut at line feeds. */
-export class PlainLines {
-  #rest: Buffer[] = [];
-  #size = 0;
-
-  input(bytes: Buffer): ShellLine[] {
-    const lines: ShellLine[] = [];
-    let start = 0;
-    for (let end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, start)) {
-      this.#keep(bytes.subarray(start, end));
-      lines.push(...this.end());
-      start = end + 1;
-    }
-    this.#keep(bytes.subarray(start));
-    return lines;
-  }
-
-  end(): ShellLine[] {
-    const text = Buffer.concat(this.#rest).toString("latin1").replace(/\r$/, "");
-    const exact = this.#size <= LONGEST_PLAIN_LINE;
-    this.#rest = [];
-    this.#size = 0;
-    return text.trim() === "" ? NOTHING : [{ kind: "command", text, exact }];
-  }
-
-  #keep(bytes: Buffer): void {
-    const room = Math.max(0, LONGEST_PLAIN_LINE - this.#size);
-    // Copied: the buffer is a view of the reader's.
-    if (room > 0 && bytes.length > 0) this.#rest.push(Buffer.from(bytes.subarray(0, room)));
-    this.#size += bytes.length;
+  #enter(text: string, exact: boolean): void {
+    if (text === "" && !this.#wantsMore) return;
+    this.#isMultiplexer = opensTerminals(text);
+    this.#wantsMore = this.#tell({ kind: "entered", text, exact, prompt: this.#prompt });
   }
 }
 
-const LONGEST_PLAIN_LINE = 65_536;
+const LONGEST_OUTPUT = 512;

@@ -1,39 +1,7 @@
 import { unescaped } from "./shell-escapes.ts";
 import { ShellNesting } from "./shell-nesting.ts";
+import type { Pipeline, Redirect, ShellCommand, ShellText, Word } from "./shell-text.ts";
 import { doubleQuoteEnd, escapedEnd, nestedEnd } from "./shell-scan.ts";
-
-/** A word after quotes and backslashes were taken off. */
-export interface Word {
-  readonly text: string;
-  /** False: a variable or a command stands in it, as it was written: what it became is not known. */
-  readonly exact: boolean;
-}
-
-export interface Redirect {
-  readonly fd: number;
-  readonly how: "write" | "append" | "read" | "here-string" | "here-document" | "descriptor";
-  /** As written, without a number before it. */
-  readonly operator: string;
-  readonly to: Word;
-  /** Of a here-document; `closed`: its delimiter stands there. */
-  readonly body?: Word & { readonly closed: boolean };
-}
-
-export interface ShellCommand {
-  readonly words: readonly Word[];
-  readonly redirects: readonly Redirect[];
-  /** What stands in its `$(...)`, backticks and `<(...)`. */
-  readonly inner: readonly string[];
-}
-
-/** Commands that are joined by `|`. */
-export type Pipeline = readonly ShellCommand[];
-
-export interface ShellText {
-  readonly pipelines: readonly Pipeline[];
-  /** The shell would wait for another line: a quote, a here-document, a loop or the like is open, or a line's end is escaped. */
-  readonly open: boolean;
-}
 
 /**
  * Cuts what a shell reads into its pipelines, as a POSIX shell would, as far as quoting, redirection and nesting go.
@@ -82,7 +50,12 @@ class ShellReader {
     }
     this.#endPipeline();
     if (this.#documents.length > 0) open = true;
-    return { pipelines: this.#pipelines, open: open || this.#wants || this.#nesting.isOpen };
+    const delimiter = documentOf(this.#documents[0])?.to.text;
+    return {
+      pipelines: this.#pipelines,
+      open: open || this.#wants || this.#nesting.isOpen,
+      ...(delimiter === undefined ? {} : { delimiter }),
+    };
   }
 
   /** `<(` and `>(` do. */
@@ -269,6 +242,10 @@ class ShellReader {
       }
     }
   }
+}
+
+function documentOf(awaited: AwaitedDocument | undefined): Redirect | undefined {
+  return awaited?.redirects[awaited.index];
 }
 
 /** What a shell does inside of double quotes, or in a here-document: some backslashes go, variables would be put in. */

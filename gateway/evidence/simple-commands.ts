@@ -1,6 +1,7 @@
 import type { ByteString } from "../model/bytes.ts";
 import { BEFORE_COMMAND } from "./shell-nesting.ts";
-import { readShell, type ShellCommand, type Word } from "./shell-words.ts";
+import type { ShellCommand, Word } from "./shell-text.ts";
+import { readShell } from "./shell-words.ts";
 
 /** One command of a compound line, quotes and escapes resolved. */
 export interface SimpleCommand {

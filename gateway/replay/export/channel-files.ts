@@ -1,7 +1,8 @@
 import { isSftpServer, isShell } from "../../evidence/exec-kind.ts";
 import { ScpFiles } from "../../evidence/scp-files.ts";
 import { SftpFiles } from "../../evidence/sftp-files.ts";
-import { ShellLines, type ShellLine } from "../../evidence/shell-lines.ts";
+import { ShellCommands } from "../../evidence/shell-commands.ts";
+import { ShellLines } from "../../evidence/shell-lines.ts";
 import type { OpenContents } from "../../evidence/contents.ts";
 import type { Origin } from "../../model/entries.ts";
 import type { ConnectionMessage } from "../../ssh/messages/message.ts";
@@ -26,6 +27,7 @@ export class ChannelFiles {
   readonly #channel: number;
   readonly #store: FileStore;
   readonly #shell: ShellFiles;
+  readonly #commands = new ShellCommands();
   #columns: number | undefined;
   #contents: Contents = { kind: "opaque" };
   #at = "";
@@ -77,8 +79,11 @@ export class ChannelFiles {
     if (this.#ended) return;
     this.#ended = true;
     const contents = this.#contents;
-    if (contents.kind === "terminal") this.#lines(contents.lines.end());
-    else if (contents.kind === "plain") contents.input.end(this.#at);
+    if (contents.kind === "terminal") {
+      contents.lines.end();
+      this.#commands.end(undefined);
+      this.#lines();
+    } else if (contents.kind === "plain") contents.input.end(this.#at);
     this.#shell.end(inOrder);
   }
 
@@ -89,7 +94,9 @@ export class ChannelFiles {
       case "opaque":
         break;
       case "terminal":
-        this.#lines(isInput ? contents.lines.input(data) : contents.lines.output(data));
+        if (isInput) contents.lines.input(data);
+        else contents.lines.output(data);
+        this.#lines();
         break;
       case "plain":
         if (isInput) contents.input.push(data, this.#at);
@@ -109,10 +116,13 @@ export class ChannelFiles {
     }
   }
 
-  #lines(lines: readonly ShellLine[]): void {
-    for (const { kind, text, exact } of lines) {
-      if (kind === "command") this.#shell.prompted(text, exact, this.#at);
-      else this.#shell.typed(text, exact);
+  #lines(): void {
+    for (const told of this.#commands.take()) {
+      if (told.kind === "typed") this.#shell.typed(told.text, false);
+      else if (told.kind === "command")
+        for (const [index, line] of told.text.split("\n").entries())
+          if (index === 0) this.#shell.prompted(line, told.exact, this.#at);
+          else this.#shell.line(line, told.exact, this.#at);
     }
   }
 
@@ -140,7 +150,7 @@ export class ChannelFiles {
   #shellContents(): Contents {
     return this.#columns === undefined
       ? { kind: "plain", input: new PlainInput(this.#shell) }
-      : { kind: "terminal", lines: new ShellLines(this.#columns, { blank: true }) };
+      : { kind: "terminal", lines: new ShellLines(this.#columns, (line) => this.#commands.line(line, 0n)) };
   }
 
   #program(command: string): Contents {

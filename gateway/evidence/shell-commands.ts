@@ -1,0 +1,218 @@
+import { asksStatus, endsShell, exitGiven, statusSaid } from "./command-status.ts";
+import { ShellDirectory } from "./shell-directory.ts";
+import type { ShellLine } from "./shell-line.ts";
+import { asksForMore, isOfProgram } from "./shell-prompt.ts";
+import { readShell } from "./shell-words.ts";
+
+/** What a shell was told, and how it went. */
+export type ShellTold =
+  | {
+      readonly kind: "command";
+      /** Counted from 1 in its channel. */
+      readonly number: number;
+      /** Lines of one command are joined by line feeds. One character per byte. */
+      readonly text: string;
+      readonly exact: boolean;
+      /** When its first line was entered. */
+      readonly startedAt: bigint;
+      readonly directory?: string;
+    }
+  | { readonly kind: "typed"; readonly text: string; readonly hidden: boolean }
+  | CommandOver;
+
+interface CommandOver {
+  readonly kind: "command-ended";
+  readonly number: number;
+  readonly text: string;
+  readonly startedAt: bigint;
+  readonly exitStatus?: number;
+}
+
+interface Given {
+  readonly number: number;
+  readonly text: string;
+  readonly startedAt: bigint;
+  /** The first and the last line that it printed. */
+  said: string[];
+}
+
+/**
+ * Makes commands of the lines that one channel's shell was given: those of one command (a here-document, a loop, an open quote) are
+ * joined, those of a paste are parted. Follows the working directory, and says when commands ended and with what, where that shows.
+ */
+export class ShellCommands {
+  #number = 0;
+  /** Lines of a command that is not whole yet. */
+  #pending: string[] = [];
+  #size = 0;
+  /** Characters that were read again and again to see whether it is. */
+  #work = 0;
+  #exact = true;
+  #startedAt = 0n;
+  /** Only this ends the here-document that the last line stands in. */
+  #delimiter: string | undefined;
+  #running: Given | undefined;
+  /** The command before, as long as its status is the shell's last. */
+  #last: Given | undefined;
+  /** A program with prompts of its own reads. */
+  #isProgram = false;
+  readonly #directory = new ShellDirectory();
+  #told: ShellTold[] = [];
+
+  /** What a terminal told; answers whether more is wanted of a command. @param at nanoseconds since the session's start. */
+  line(line: ShellLine, at: bigint): boolean {
+    switch (line.kind) {
+      case "entered":
+        if (line.within === true) this.#command(line.text, false, at, false);
+        else if (this.#isProgram && !this.#isPending)
+          this.#told.push({ kind: "typed", text: line.text, hidden: false });
+        else this.entered(line.text, line.exact, at);
+        break;
+      case "typed":
+        this.#told.push({ kind: "typed", text: line.text, hidden: line.hidden });
+        break;
+      case "prompt":
+        this.#prompt(line.text);
+        break;
+      case "output":
+        if (this.#running !== undefined) this.#running.said = [this.#running.said[0] ?? line.text, line.text];
+        break;
+      case "interrupted":
+        this.#forget();
+        this.#last = undefined;
+        break;
+      default:
+        line satisfies never;
+    }
+    return this.#isPending;
+  }
+
+  /** Lines that a shell reads, one or several. */
+  entered(text: string, exact: boolean, at: bigint): void {
+    for (const line of text.split("\n")) this.#line(line, exact, at);
+  }
+
+  /** The whole command of an exec request: it runs from the home. */
+  asked(text: string, at: bigint): void {
+    this.#command(text, true, at, true);
+  }
+
+  /** @param exitStatus of the channel. */
+  end(exitStatus: number | undefined): void {
+    if (this.#isPending) this.#whole(false);
+    const running = this.#running;
+    this.#running = undefined;
+    const given = running === undefined ? undefined : exitGiven(running.text);
+    if (running !== undefined && (given ?? exitStatus) !== undefined)
+      this.#over(running, given ?? exitStatus);
+    const isOfLast = running === undefined || (endsShell(running.text) && given === undefined);
+    if (isOfLast && this.#last !== undefined && exitStatus !== undefined) this.#over(this.#last, exitStatus);
+    this.#last = undefined;
+  }
+
+  take(): ShellTold[] {
+    return this.#told.length === 0 ? NOTHING : this.#told.splice(0);
+  }
+
+  get #isPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  #line(line: string, exact: boolean, at: bigint): void {
+    if (!this.#isPending) {
+      if (line.trim() === "") return;
+      this.#startedAt = at;
+    }
+    this.#pending.push(line);
+    this.#size += line.length + 1;
+    this.#exact &&= exact;
+    if (
+      this.#delimiter !== undefined &&
+      line.trimStart() !== this.#delimiter &&
+      this.#size <= LONGEST_COMMAND
+    )
+      return;
+    this.#work += this.#size;
+    const isTooMuch = this.#size > LONGEST_COMMAND || this.#work > MOST_WORK;
+    const read = isTooMuch ? undefined : readShell(this.#pending.join("\n"));
+    this.#delimiter = read?.delimiter;
+    if (read?.open !== true) this.#whole(!isTooMuch);
+  }
+
+  #whole(isWhole: boolean): void {
+    const text = this.#pending.join("\n");
+    const exact = this.#exact && isWhole;
+    const at = this.#startedAt;
+    this.#forget();
+    this.#command(text, exact, at, true);
+  }
+
+  #command(text: string, exact: boolean, startedAt: bigint, runs: boolean): void {
+    const number = ++this.#number;
+    if (this.#running !== undefined && runs) {
+      // Pasted together with the one before: nothing tells when that ended.
+      this.#directory.ran(this.#running.text, undefined);
+      this.#running = undefined;
+      this.#last = undefined;
+    }
+    const { current } = this.#directory;
+    this.#told.push({
+      kind: "command",
+      number,
+      text,
+      exact,
+      startedAt,
+      ...(current === undefined || !runs ? {} : { directory: current }),
+    });
+    if (runs) this.#running = { number, text, startedAt, said: [] };
+  }
+
+  #prompt(text: string): void {
+    if (this.#isPending) {
+      if (asksForMore(text)) return;
+      this.#whole(true); // the shell saw it as whole
+    }
+    this.#isProgram = isOfProgram(text);
+    if (this.#isProgram) return;
+    const running = this.#running;
+    if (running !== undefined) this.#ended(running);
+    this.#directory.prompt(text);
+  }
+
+  #ended(running: Given): void {
+    this.#running = undefined;
+    this.#directory.ran(running.text, running.said);
+    const [first = "", last = ""] = running.said;
+    if (
+      asksStatus(running.text) &&
+      this.#last !== undefined &&
+      /^\d{1,3}$/.test(first) &&
+      Number(first) < 256
+    )
+      this.#over(this.#last, Number(first));
+    this.#over(running, exitGiven(running.text) ?? statusSaid(running.text, last));
+    this.#last = endsShell(running.text) ? undefined : running;
+  }
+
+  #over({ number, text, startedAt }: Given, exitStatus: number | undefined): void {
+    this.#told.push({
+      kind: "command-ended",
+      number,
+      text,
+      startedAt,
+      ...(exitStatus === undefined ? {} : { exitStatus }),
+    });
+  }
+
+  #forget(): void {
+    this.#pending = [];
+    this.#size = 0;
+    this.#work = 0;
+    this.#exact = true;
+    this.#delimiter = undefined;
+  }
+}
+
+const LONGEST_COMMAND = 1024 * 1024;
+const MOST_WORK = 32 * 1024 * 1024;
+const NOTHING: ShellTold[] = [];
