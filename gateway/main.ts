@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { dataOption, jsonOption, policyOption } from "./commands/common-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
+import { addIndicatorsCommand } from "./commands/indicators-options.ts";
 import { givenPath } from "./commands/paths.ts";
 import { addPolicyCommands } from "./commands/policy-commands.ts";
 import { addTellingCommands } from "./commands/telling.ts";
@@ -68,7 +69,7 @@ addFilterOptions(
     .command("search")
     .description("find sessions by what was said, run, brought or left in them, and show where")
     .argument(
-      "<text...>",
+      "[text...]",
       "words or parts of addresses, names, passwords, commands, paths, hashes, versions, targets; each is found",
     )
     .addOption(data()),
@@ -80,6 +81,8 @@ addFilterOptions(
   });
 
 addTellingCommands(program);
+
+addIndicatorsCommand(program);
 
 program
   .command("play")

@@ -2,6 +2,7 @@ import type { TextCondition } from "../index/filter.ts";
 import type { Match } from "../index/matches.ts";
 import { folded, stored, type TextKind } from "../index/texts.ts";
 import { showable, type ByteString } from "../model/bytes.ts";
+import { MitsubakoError } from "../model/errors.ts";
 import { jsonText } from "../model/json.ts";
 import { asJson } from "./as-json.ts";
 import type { FilterOptions } from "./filter-options.ts";
@@ -31,6 +32,10 @@ export async function searchCommand(
   output = TERMINAL,
 ): Promise<number> {
   const filter = parseFilter(options, output.now(), texts);
+  if (filter.texts.length === 0)
+    throw new MitsubakoError("bad-usage", "Nothing was said to look for.", {
+      remedy: "Write a TEXT, or a filter such as --command or --indicator.",
+    });
   const found = await findSessions(options.data, filter, output, "matches");
   if (options.json === true) {
     for (const { row, matches } of found)

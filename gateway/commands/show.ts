@@ -1,19 +1,17 @@
-import { basename, dirname, join } from "node:path";
-import { readLateFacts } from "../evidence/late-facts.ts";
+import { join } from "node:path";
+import { allIndicators } from "../evidence/indicators/all-indicators.ts";
+import { artifactReader } from "../evidence/indicators/read-artifact.ts";
 import { readEvidence } from "../evidence/read.ts";
-import { parseCaptureId, readCapture, readLastCapture } from "../index/captures.ts";
-import { findRecording, findRecordings, type FoundRecording } from "../index/find-recording.ts";
-import { IndexReader } from "../index/query.ts";
-import { newAmong } from "../index/rows.ts";
-import type { Capture, Change } from "../model/capture.ts";
+import { findRecordings } from "../index/find-recording.ts";
+import { factsAfter, stayedAfter } from "../index/stayed.ts";
 import { MitsubakoError } from "../model/errors.ts";
-import { NETWORK_FILE, openNetworkFile } from "../model/late-files.ts";
 import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
 import { asJson } from "./as-json.ts";
+import { jsonIndicator } from "./indicator-json.ts";
 import { TERMINAL } from "./human.ts";
 import { tellStory } from "./story.ts";
-import type { SessionWhole, Stayed } from "./story/whole.ts";
+import type { SessionWhole } from "./story/whole.ts";
 import { jsonText } from "../model/json.ts";
 
 export interface ShowOptions {
@@ -38,7 +36,8 @@ export async function showCommand(
   return session.state === "damaged" ? 1 : 0;
 }
 
-async function readSession(dataFolder: string, idOrPrefix: string): Promise<SessionWhole> {
+/** All that is known of a session, by its id or the beginning of one. Throws `not-found`. */
+export async function readSession(dataFolder: string, idOrPrefix: string): Promise<SessionWhole> {
   const [recording, ...others] = findRecordings(dataFolder, idOrPrefix);
   if (recording === undefined)
     throw new MitsubakoError("not-found", `There is no session ${escapeText(idOrPrefix)} in ${dataFolder}.`, {
@@ -55,49 +54,24 @@ async function readSession(dataFolder: string, idOrPrefix: string): Promise<Sess
     );
   const read = await readEvidence(join(dataFolder, recording.path));
   const stayed = await stayedAfter(dataFolder, recording);
-  const unattended = await triedAfter(dataFolder, recording);
-  return { ...read, recording, unattended, ...(stayed === undefined ? {} : { stayed }) };
+  const unattended = await factsAfter(dataFolder, recording);
+  const { observations } = read.evidence;
+  const indicators = await allIndicators(
+    { observations, stayed, late: unattended },
+    artifactReader(dataFolder),
+  );
+  return { ...read, recording, unattended, indicators, ...(stayed === undefined ? {} : { stayed }) };
 }
 
-/** While the sandbox lives its tries grow elsewhere: there first, as the file may be moved beside the recording in between. */
-async function triedAfter(
-  dataFolder: string,
-  { session, path, live }: FoundRecording,
-): Promise<SessionWhole["unattended"]> {
-  if (live) return [];
-  const folder = dirname(path);
-  const open = join(dataFolder, openNetworkFile(basename(dirname(folder)), session));
-  const read = (await readLateFacts(open)) ?? (await readLateFacts(join(dataFolder, folder, NETWORK_FILE)));
-  return read?.facts ?? [];
-}
-
-/** The captures around the session may lie beside the recordings of others; the index knows. Without it: the one beside its own. */
-async function stayedAfter(
-  dataFolder: string,
-  { session, path, live }: FoundRecording,
-): Promise<Stayed | undefined> {
-  let around: { readonly after: string; readonly before: string | undefined } | undefined;
-  {
-    using index = IndexReader.open(dataFolder);
-    around = index?.capturesAround(session);
-  }
-  const after =
-    (await captureBeside(dataFolder, around?.after)) ??
-    (live ? undefined : await readLastCapture(dataFolder, dirname(path)));
-  if (after === undefined) return undefined;
-  const before = await captureBeside(dataFolder, around?.before);
-  const { sandbox, takenAt, sessions, cut } = after;
-  return { sandbox, takenAt, sessions, cut, changes: newAmong<Change>(after.changes, before?.changes ?? []) };
-}
-
-async function captureBeside(dataFolder: string, id: string | undefined): Promise<Capture | undefined> {
-  if (id === undefined) return undefined;
-  const { session, ordinal } = parseCaptureId(id);
-  const found = findRecording(dataFolder, session);
-  return found === undefined ? undefined : await readCapture(dataFolder, dirname(found.path), ordinal);
-}
-
-function jsonOf({ recording, evidence, state, damage, stayed, unattended }: SessionWhole): unknown {
+function jsonOf({
+  recording,
+  evidence,
+  state,
+  damage,
+  stayed,
+  unattended,
+  indicators,
+}: SessionWhole): unknown {
   const { summary, observations, leftOut } = evidence;
   return asJson({
     session: recording.session,
@@ -107,6 +81,8 @@ function jsonOf({ recording, evidence, state, damage, stayed, unattended }: Sess
     summary: { ...summary, duration: Number(summary.duration) / 1e9 },
     observations,
     leftOut,
+    client: evidence.client,
+    indicators: indicators.map(jsonIndicator),
     unattended: unattended.map(({ at, ...late }) => ({ at: showMicros(at), ...late })),
     ...(stayed === undefined ? {} : { stayed }),
   });

@@ -1,7 +1,9 @@
 import type { LateFactRead } from "../../evidence/late-facts.ts";
+import type { Indicator } from "../../evidence/indicators/indicator.ts";
 import type { RecordingRead } from "../../evidence/read.ts";
 import type { FoundRecording } from "../../index/find-recording.ts";
 import type { Change } from "../../model/capture.ts";
+import type { SandboxId, SessionId } from "../../model/ids.ts";
 
 /** All that is known of one session. */
 export interface SessionWhole extends RecordingRead {
@@ -10,14 +12,16 @@ export interface SessionWhole extends RecordingRead {
   readonly stayed?: Stayed;
   /** What its sandbox tried on the network when it was over, as far as that is known by now. */
   readonly unattended: readonly LateFactRead[];
+  /** What it told, and what was left in its sandbox, that can be looked for elsewhere. */
+  readonly indicators: readonly Indicator[];
 }
 
 /** What changed in a sandbox while a session was in it. */
 export interface Stayed {
-  readonly sandbox: string;
+  readonly sandbox: SandboxId;
   readonly takenAt: string;
   /** Sessions that had been in the sandbox by then. */
-  readonly sessions: readonly string[];
+  readonly sessions: readonly SessionId[];
   readonly changes: readonly Change[];
   /** The list of changes was cut at the policy's bound. */
   readonly cut: boolean;

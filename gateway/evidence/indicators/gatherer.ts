@@ -56,5 +56,5 @@ function short(details: Readonly<Record<string, ByteString>>): Record<string, By
 function isSame(one: Cite, other: Cite): boolean {
   if ("entry" in one) return "entry" in other && one.entry === other.entry;
   if ("late" in one) return "late" in other && one.late === other.late;
-  return "path" in other && one.path === other.path && one.change === other.change;
+  return "path" in other && one.path === other.path;
 }

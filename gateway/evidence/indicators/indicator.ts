@@ -45,8 +45,6 @@ export type Cite =
       readonly path: ByteString;
       /** SHA-256, where it was seen in the content. */
       readonly artifact?: string;
-      /** Its place in the capture. */
-      readonly change?: number;
     }
   /** It was tried on the network after the session. */
   | {
