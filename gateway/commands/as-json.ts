@@ -19,6 +19,7 @@ const BYTE_FIELDS = new Set([
   "text",
   "to",
   "type",
+  "url",
   "user",
   "value",
   "version",
@@ -40,6 +41,12 @@ export function asJson(value: unknown): unknown {
       const text = asText(field as ByteString);
       out[name] = text;
       if (!Buffer.from(text, "utf8").equals(exact)) out[`${name}Bytes`] = exact.toString("base64");
+    } else if (name === "argv" && Array.isArray(field)) {
+      const exact = field.map((one) => fromByteString(one as ByteString));
+      const texts = field.map((one) => asText(one as ByteString));
+      out[name] = texts;
+      if (texts.some((text, index) => !Buffer.from(text, "utf8").equals(exact[index] ?? Buffer.of())))
+        out[`${name}Bytes`] = exact.map((one) => one.toString("base64"));
     } else {
       out[name] = asJson(field);
     }

@@ -1,6 +1,7 @@
 import type { SandboxFact } from "../model/sandbox-facts.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { networkEvent } from "./network.ts";
+import { processEvents } from "./process.ts";
 
 /** The events of what a sandbox did, whenever it did it. Those of files depend on what was told before: witnessed-files.ts. */
 export function sandboxFactEvents(fact: SandboxFact): EventBody[] {
@@ -8,6 +9,7 @@ export function sandboxFactEvents(fact: SandboxFact): EventBody[] {
     case "network":
       return [networkEvent(fact)];
     case "process":
+      return processEvents(fact);
     case "file":
       return [];
     default:

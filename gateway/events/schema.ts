@@ -5,8 +5,10 @@ import { field, maybe, type EventRows, type Fields } from "./field.ts";
 import { FORWARD_EVENTS } from "./forward.ts";
 import { LOGIN_EVENTS } from "./login.ts";
 import { NETWORK_EVENTS } from "./network.ts";
+import { PROCESS_EVENTS } from "./process.ts";
 import { SESSION_CLOSING_EVENTS, SESSION_EVENTS } from "./session.ts";
 import { UPLOAD_EVENTS } from "./upload.ts";
+import { WEBHOOK_EVENTS } from "./webhook-event.ts";
 
 /**
  * Every event that we write, by its name without `cowrie.`, in the order of docs/events.md, whose table is made from this. A new one is
@@ -20,8 +22,10 @@ export const EVENTS: EventRows = {
   ...UPLOAD_EVENTS,
   ...FORWARD_EVENTS,
   ...NETWORK_EVENTS,
+  ...PROCESS_EVENTS,
   ...SESSION_CLOSING_EVENTS,
   ...CAPTURED_FILE_EVENTS,
+  ...WEBHOOK_EVENTS,
 };
 
 /** Fields of every event, in the order in which they are written. */
@@ -37,7 +41,7 @@ export const COMMON_FIELDS: Fields = {
   src_port: field("integer", "the attacker's"),
   dst_ip: field(
     "ip",
-    "where they connected to (in `direct-tcpip.*`, `network.*`: where they, or their sandbox, wanted to go)",
+    "where they connected to (in `direct-tcpip.*`, `network.*`, `process.connect`: where they, or their sandbox, wanted to go)",
   ),
   dst_port: field("integer", "likewise"),
   protocol: field("string", "`ssh`"),

@@ -15,10 +15,17 @@ export function processFactOf(value: unknown): ProcessFact | undefined {
   const time = fields?.["time"];
   if (fields?.["kind"] !== "process" || !isWhole(time, Number.MAX_SAFE_INTEGER)) return undefined;
   if (fields["did"] === "more") return notTold(fields, time);
-  const { pid, uid, errno } = fields;
+  const { pid, uid, errno, server } = fields;
   if (!isWhole(pid, MOST_ID) || !isWhole(uid, MOST_ID)) return undefined;
   if (errno !== undefined && !isWhole(errno, MOST_ERRNO)) return undefined;
-  const by = { kind: "process", time, pid, uid } as const;
+  if (server !== undefined && server !== true) return undefined;
+  const by = {
+    kind: "process",
+    time,
+    pid,
+    uid,
+    ...(server === undefined ? {} : { server: true as const }),
+  } as const;
   const failed = errno === undefined ? {} : { errno };
   switch (fields["did"]) {
     case "run": {
@@ -31,7 +38,9 @@ export function processFactOf(value: unknown): ProcessFact | undefined {
     }
     case "connect": {
       const to = targetOf(fields["to"]);
-      return to && { ...by, did: "connect", to, ...failed };
+      const { count } = fields;
+      if (count !== undefined && !isWhole(count, MOST_ID)) return undefined;
+      return to && { ...by, did: "connect", to, ...failed, ...(count === undefined ? {} : { count }) };
     }
     default:
       return undefined;
@@ -41,10 +50,9 @@ export function processFactOf(value: unknown): ProcessFact | undefined {
 const MOST_ID = 0xffff_ffff;
 const MOST_ERRNO = 4095;
 
-function runOf({ parent, path, argv, argvLeftOut, server, ended }: Fields) {
+function runOf({ parent, path, argv, argvLeftOut, ended }: Fields) {
   if (!isWhole(parent, MOST_ID) || !isBytes(path, LONGEST_PATH) || !isArgv(argv)) return undefined;
   if (argvLeftOut !== undefined && !isWhole(argvLeftOut, MOST_ID)) return undefined;
-  if (server !== undefined && server !== true) return undefined;
   const over = ended === undefined ? undefined : endedOf(ended);
   if (ended !== undefined && over === undefined) return undefined;
   return {
@@ -52,7 +60,6 @@ function runOf({ parent, path, argv, argvLeftOut, server, ended }: Fields) {
     path,
     argv,
     ...(argvLeftOut === undefined ? {} : { argvLeftOut }),
-    ...(server === undefined ? {} : { server: true as const }),
     ...(over === undefined ? {} : { ended: over }),
   };
 }

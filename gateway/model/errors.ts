@@ -44,7 +44,8 @@ export const ERROR_CODES = {
   },
   "watch-unfit": {
     exit: 2,
-    meaning: "What runs in sandboxes cannot be seen from outside here, and the policy requires it (evidence.processes).",
+    meaning:
+      "What runs in sandboxes cannot be seen from outside here, and the policy requires it (evidence.processes).",
   },
   "firewall-failed": {
     exit: 2,

@@ -16,6 +16,8 @@ interface DoneBy extends Done {
   readonly pid: number;
   /** Effective. */
   readonly uid: number;
+  /** By the SSH server itself, not by what it started for its client: the login's own doing, or a forward's. */
+  readonly server?: true;
 }
 
 /** An execve or execveat. */
@@ -31,8 +33,6 @@ export interface ProgramRun extends DoneBy {
   readonly argvLeftOut?: number;
   /** Why it was not run; absent: it was. */
   readonly errno?: number;
-  /** By the SSH server, before what it started for its client: the login's own doing. */
-  readonly server?: true;
   /** Told with it where it was over soon. */
   readonly ended?: Ended;
 }
@@ -56,6 +56,8 @@ export interface ConnectAsked extends DoneBy {
   readonly to: ConnectTarget;
   /** Why it failed, or EINPROGRESS (115) of one that did not wait; absent: it was there. */
   readonly errno?: number;
+  /** How many that were alike, one after the other, it stands for; absent: one. */
+  readonly count?: number;
 }
 
 export type ConnectTarget =

@@ -13,6 +13,9 @@ export const OUTPOST_INDEX = 62;
 export const LOG_INDEX = 61;
 export const COURIER_INDEX = 60;
 export const FILE_WITNESS_INDEX = 58;
+/** The watcher of processes, and what puts its programs into the kernel. */
+export const WATCHER_INDEX = 57;
+export const TAP_INDEX = 56;
 export const FIRST_HELPER_INDEX = 48;
 
 const FIRST_UID = 1_900_000_000;

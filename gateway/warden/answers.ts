@@ -35,6 +35,8 @@ export interface AnswersOptions {
   readonly attempts: AttemptMemory;
   /** Whether the machine's disk has room for anybody new. */
   readonly hasRoom: () => boolean;
+  /** A session is about to connect to the SSH server of the sandbox with that address, which sees it come from `client`. */
+  readonly expected?: (address: string, session: SessionId, client: Endpoint) => void;
   /** As policy/delay.ts makes it from the host keys. */
   readonly timingSecret: bigint;
   /** A session was admitted: its recording is being made. */
@@ -177,6 +179,7 @@ export class Answers {
     const { id, container, image, address } = lease.sandbox;
     const path = await this.#options.sources.openPath({ attacker: session.source });
     await session.keepPath(path);
+    if (path.shown !== undefined) this.#options.expected?.(address, session.id, path.shown);
     session.way = {
       sandbox: id,
       container,

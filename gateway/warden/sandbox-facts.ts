@@ -83,7 +83,8 @@ export class SandboxFacts {
     const all = occupants?.sessions ?? [];
     const whose = named !== undefined && all.includes(named) ? [named] : all;
     // Who only tries passwords has done nothing in there; what is tried meanwhile is the doing of who logged in.
-    const inside = whose.map((one) => sessions.get(one)).findLast((one) => one?.isIn === true);
+    const living = whose.map((one) => sessions.get(one));
+    const inside = living.findLast((one) => one !== undefined && (one.isIn || one.id === named));
     const last = whose.findLast((one) => sessions.get(one) === undefined);
     if (inside !== undefined) this.#tell(inside, facts);
     else if (id !== undefined && last !== undefined) for (const fact of facts) this.#keep(last, id, fact);

@@ -1,0 +1,201 @@
+import type { Endpoint } from "../model/endpoint.ts";
+import type { ProgramRun } from "../model/process-facts.ts";
+import type { Executed, WatchRecord } from "./decode.ts";
+import { SessionFacts } from "./session-facts.ts";
+
+/** The kernel's own bound of process ids is higher; a sandbox has its `limits.processes`. */
+const MOST_PROCESSES = 65_536;
+/** Connections to the SSH server that live, or of which processes do. */
+const MOST_SESSIONS = 1024;
+
+interface Process {
+  /** It was put in by the engine: our own doing. */
+  readonly isOurs: boolean;
+  readonly session: SessionFacts | undefined;
+  /** The process itself that serves the connection, not one below it. */
+  readonly isServer: boolean;
+  /** It, or one above it, is what the SSH server started for its client. */
+  isClients: boolean;
+  /** A connection was accepted that the next child will serve. */
+  client?: Endpoint | undefined;
+  /** What it last ran, if that is told. */
+  ran?: { readonly fact: ProgramRun; readonly at: bigint };
+  /** The nearest above it that ran a program. */
+  readonly under: number;
+  hasRun: boolean;
+}
+
+type Of<Kind extends WatchRecord["kind"]> = Extract<WatchRecord, { kind: Kind }>;
+
+/**
+ * The processes of one sandbox. Those that were there before we looked, its SSH server among them, are no session's; each child that
+ * serves an accepted connection begins a session, and all below it are that session's, also when their parents are gone.
+ */
+export class SandboxProcesses {
+  readonly #processes = new Map<number, Process>();
+  readonly #sessions = new Set<SessionFacts>();
+  readonly #nobody = new SessionFacts(undefined);
+  readonly #root: number;
+  readonly #wall: (time: bigint) => number;
+
+  /** @param wall microseconds since 1970 of a time of the kernel's. */
+  constructor(root: number, wall: (time: bigint) => number) {
+    this.#root = root;
+    this.#wall = wall;
+    this.#sessions.add(this.#nobody);
+  }
+
+  take(record: Exclude<WatchRecord, { kind: "lost" }>): void {
+    switch (record.kind) {
+      case "forked":
+        this.#forked(record);
+        break;
+      case "executed":
+      case "not-executed":
+        this.#executed(record);
+        break;
+      case "exited":
+        this.#exited(record);
+        break;
+      case "connected":
+        this.#connected(record);
+        break;
+      case "accepted":
+        this.#accepted(record);
+        break;
+      default:
+        record satisfies never;
+    }
+  }
+
+  /** What is to be told, by whose it is. */
+  *flush(time: number): Iterable<{ client: Endpoint | undefined; facts: ReturnType<SessionFacts["flush"]> }> {
+    for (const session of this.#sessions) {
+      const facts = session.flush(time);
+      if (facts.length > 0) yield { client: session.client, facts };
+    }
+  }
+
+  #forked({ pid, parent }: Of<"forked">): void {
+    const above = this.#processes.get(parent);
+    const client = above?.client;
+    if (above !== undefined) above.client = undefined;
+    if (this.#processes.size >= MOST_PROCESSES) return;
+    const session = client === undefined ? above?.session : this.#open(client);
+    this.#processes.set(pid, {
+      // Its parent is not seen inside: the engine put it there.
+      isOurs: parent === 0 || above?.isOurs === true,
+      session,
+      isServer: client !== undefined,
+      isClients: above?.isClients ?? false,
+      under: above === undefined || above.hasRun ? parent : above.under,
+      hasRun: false,
+    });
+  }
+
+  #executed(record: Executed): void {
+    const process = this.#of(record.pid, record.parent);
+    if (process.isOurs) return;
+    const session = process.session ?? this.#nobody;
+    const failed = record.kind === "not-executed";
+    // The SSH server gives what it starts for its client a session of the kernel's own (setsid); what else it runs, it does not.
+    if (!failed && record.leads && !process.isServer && process.session !== undefined && !process.isClients) {
+      process.isClients = true;
+      session.begin();
+    }
+    const fact = this.#runOf(record, process);
+    const isTold = session.run(fact);
+    if (failed) return;
+    process.hasRun = true;
+    if (isTold) process.ran = { fact, at: record.time };
+    else delete process.ran;
+  }
+
+  #runOf({ pid, uid, time, path, argv, argvLeftOut, errno }: Executed, process: Process): ProgramRun {
+    return {
+      kind: "process",
+      did: "run",
+      time: this.#wall(time),
+      pid,
+      uid: this.#inside(uid),
+      parent: process.under,
+      path,
+      argv,
+      ...(argvLeftOut === 0 ? {} : { argvLeftOut }),
+      ...(errno === 0 ? {} : { errno }),
+      ...serverOf(process),
+    };
+  }
+
+  #exited({ pid, time, code }: Of<"exited">): void {
+    const process = this.#processes.get(pid);
+    if (process === undefined) return;
+    this.#processes.delete(pid);
+    if (process.ran === undefined) return;
+    const { fact, at } = process.ran;
+    const signal = code & 0x7f;
+    const after = Number((time - at) / 1000n);
+    const ended = { after, ...(signal === 0 ? { status: (code >> 8) & 0xff } : { signal }) };
+    (process.session ?? this.#nobody).end(fact, ended, this.#wall(time));
+  }
+
+  #connected({ pid, uid, time, to, errno }: Of<"connected">): void {
+    const process = this.#of(pid, 0);
+    if (process.isOurs) return;
+    const session = process.session ?? this.#nobody;
+    session.connect({
+      kind: "process",
+      did: "connect",
+      time: this.#wall(time),
+      pid,
+      uid: this.#inside(uid),
+      to,
+      ...(errno === 0 ? {} : { errno }),
+      ...serverOf(process),
+    });
+  }
+
+  /** Only of who is no session's: a server that an attacker runs makes no sessions of ours. */
+  #accepted({ pid, from }: Of<"accepted">): void {
+    const process = this.#of(pid, 0);
+    if (!process.isOurs && process.session === undefined) process.client = from;
+  }
+
+  #of(pid: number, parent: number): Process {
+    const known = this.#processes.get(pid);
+    if (known !== undefined) return known;
+    const process: Process = {
+      isOurs: false,
+      session: undefined,
+      isServer: false,
+      isClients: false,
+      under: parent,
+      hasRun: true,
+    };
+    if (this.#processes.size < MOST_PROCESSES) this.#processes.set(pid, process);
+    return process;
+  }
+
+  #open(client: Endpoint): SessionFacts {
+    const session = new SessionFacts(client);
+    this.#sessions.add(session);
+    if (this.#sessions.size > MOST_SESSIONS) this.#forgetIdle();
+    return session;
+  }
+
+  /** Sessions without a living process have nothing more to tell. */
+  #forgetIdle(): void {
+    const living = new Set([...this.#processes.values()].map(({ session }) => session));
+    for (const session of this.#sessions)
+      if (session !== this.#nobody && !living.has(session)) this.#sessions.delete(session);
+  }
+
+  #inside(uid: number): number {
+    return Math.max(0, uid - this.#root);
+  }
+}
+
+/** What the SSH server does of its own accord is marked. */
+function serverOf({ session, isClients }: Process): { server?: true } {
+  return session !== undefined && !isClients ? { server: true } : {};
+}
