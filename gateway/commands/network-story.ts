@@ -3,9 +3,6 @@ import { showEndpoint } from "../model/endpoint.ts";
 import { NETWORK_RULES, type NetworkFact } from "../model/network-facts.ts";
 import { bytes, cut } from "./human.ts";
 
-/** Lines of one section; what is more is in the JSON. */
-const MOST_LINES = 100;
-
 /** What a sandbox tried on its network: like tries in one line with their number, in the order in which each kind was first seen. */
 export function networkLines(facts: readonly NetworkFact[]): string[] {
   const groups = new Map<string, number>();
@@ -13,10 +10,7 @@ export function networkLines(facts: readonly NetworkFact[]): string[] {
     const said = tried(fact);
     groups.set(said, (groups.get(said) ?? 0) + fact.count);
   }
-  const lines = [...groups].map(([said, times]) => `  ${said}${times === 1 ? "" : ` ×${times}`}`);
-  return lines.length <= MOST_LINES
-    ? lines
-    : [...lines.slice(0, MOST_LINES), `  … ${lines.length - MOST_LINES} more kinds (--json has them)`];
+  return [...groups].map(([said, times]) => `  ${said}${times === 1 ? "" : ` ×${times}`}`);
 }
 
 function tried({ rule, protocol, number, to, name, data, size }: NetworkFact): string {

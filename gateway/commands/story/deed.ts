@@ -2,13 +2,35 @@ import type { Observation } from "../../evidence/observation.ts";
 import { showable, type ByteString } from "../../model/bytes.ts";
 import { bytes, cut } from "../human.ts";
 
+/** Commands that failed, with their exit status, by `commandKey`. */
+export type Failures = ReadonlyMap<string, number>;
+
+export function failuresIn(observations: readonly Observation[]): Failures {
+  return new Map(
+    observations.flatMap((one) =>
+      one.kind === "command-ended" && one.exitStatus !== undefined && one.exitStatus !== 0
+        ? [[commandKey(one), one.exitStatus] as const]
+        : [],
+    ),
+  );
+}
+
+function commandKey({ channel, number }: { readonly channel: number; readonly number: number }): string {
+  return `${channel} ${number}`;
+}
+
 /** One line for what an observation tells, or nothing if it is told elsewhere. */
-export function deed(one: Observation): string | undefined {
+export function deed(one: Observation, failures: Failures): string | undefined {
   switch (one.kind) {
-    case "command":
-      return `[${one.channel}] ${one.way === "exec" ? "exec" : one.exact ? "$" : "$~"} ${showable(one.text)}`;
+    case "command": {
+      if (one.way === "exec") return `[${one.channel}] exec ${showable(one.text)}`;
+      const where = one.directory === undefined ? "" : `${cut(showable(one.directory), 40)} `;
+      const status = failures.get(commandKey(one));
+      const failed = status === undefined ? "" : `  (exit status ${status})`;
+      return `[${one.channel}] ${where}${one.exact ? "$" : "$~"} ${showable(one.text)}${failed}`;
+    }
     case "typed":
-      return `[${one.channel}] typed into a program: ${showable(one.text)}`;
+      return `[${one.channel}] typed ${one.hidden === true ? "unseen" : "into a program"}: ${showable(one.text)}`;
     case "terminal":
       return one.change === "opened"
         ? `[${one.channel}] terminal ${one.columns}×${one.rows}${one.term === undefined ? "" : ` ${showable(one.term)}`}`
@@ -42,6 +64,7 @@ export function deed(one: Observation): string | undefined {
     case "sandbox-leased":
     case "logged-in":
     case "channel-opened":
+    case "command-ended":
     case "network":
     case "process":
     case "file":

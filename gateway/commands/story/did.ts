@@ -1,20 +1,57 @@
-import { deed } from "./deed.ts";
+import type { Observation } from "../../evidence/observation.ts";
+import { count } from "../human.ts";
+import { deed, failuresIn } from "./deed.ts";
+import { someOf } from "./some.ts";
 import { time } from "./time.ts";
-import type { SessionWhole } from "./whole.ts";
+import type { SessionWhole, Telling } from "./whole.ts";
 
-const MOST_DEEDS = 500;
-
-/** What they did, in its order. */
-export function did({ evidence, recording }: SessionWhole): string[] {
-  const deeds = evidence.observations.flatMap((one) => {
-    const said = deed(one);
-    return said === undefined ? [] : [`  ${time(one)}  ${said}`];
-  });
-  if (deeds.length === 0) return evidence.summary.loggedIn ? ["They did nothing"] : [];
-  const more = deeds.length - MOST_DEEDS + evidence.leftOut;
+/** What they did, in its order; like deeds that follow each other in one line. */
+export function did({ evidence, recording }: SessionWhole, telling: Telling): string[] {
+  const { summary, observations, leftOut } = evidence;
+  const failures = failuresIn(observations);
+  const lines: string[] = [];
+  let last: { said: string; times: number } | undefined;
+  for (const one of observations) {
+    const said = telling.full || !isDetail(one) ? deed(one, failures) : undefined;
+    if (said === undefined) continue;
+    if (last?.said === said) {
+      last.times++;
+      lines[lines.length - 1] = `${(lines.at(-1) ?? "").replace(/ ×\d+$/, "")} ×${last.times}`;
+    } else {
+      last = { said, times: 1 };
+      lines.push(`  ${time(one)}  ${said}`);
+    }
+  }
+  if (lines.length === 0) return summary.loggedIn ? ["They did nothing"] : [];
+  const { commands, transfers, forwards } = summary;
+  const counts = [
+    ...(commands > 0 ? [count(commands, "command")] : []),
+    ...(transfers > 0 ? [count(transfers, "transfer")] : []),
+    ...(forwards > 0 ? [count(forwards, "forward")] : []),
+  ].join(", ");
   return [
-    recording.live ? "What they did so far" : "What they did",
-    ...deeds.slice(0, MOST_DEEDS),
-    ...(more > 0 ? [`  … ${more} more (--json, or mitsubako play ${recording.session})`] : []),
+    `${recording.live ? "What they did so far" : "What they did"}${counts === "" ? "" : `: ${counts}`}`,
+    ...someOf(
+      lines,
+      telling,
+      { short: 14, full: 2000 },
+      (more) =>
+        `… ${more} more (${telling.full ? "" : "--full, "}--json, or mitsubako play ${recording.session})`,
+    ),
+    ...(leftOut > 0 ? [`  … ${leftOut} that were too many to be kept (mitsubako play has them)`] : []),
   ];
+}
+
+/** What a tired reader can do without. */
+function isDetail(one: Observation): boolean {
+  switch (one.kind) {
+    case "variable":
+    case "subsystem":
+    case "forward-data":
+      return true;
+    case "file-operation":
+      return one.operation === "setstat";
+    default:
+      return false;
+  }
 }

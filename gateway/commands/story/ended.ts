@@ -22,7 +22,7 @@ export function ended({ evidence, recording, state, damage }: SessionWhole): str
   ];
 }
 
-const END_WORDS = {
+export const END_WORDS = {
   "client-closed": "they closed the connection",
   "sandbox-closed": "the sandbox closed it, as after logout",
   "protocol-error": "what they sent was not SSH",

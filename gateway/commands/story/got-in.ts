@@ -1,27 +1,28 @@
+import { ATTEMPT_ORDERS } from "../../evidence/client-attempts.ts";
 import type { Observation } from "../../evidence/observation.ts";
 import { escapeText, showable, type ByteString } from "../../model/bytes.ts";
-import { count, cut, DROPPED_PASSWORD } from "../human.ts";
+import { count, cut, DROPPED_PASSWORD, span } from "../human.ts";
+import { someOf } from "./some.ts";
 import { time } from "./time.ts";
-import type { SessionWhole } from "./whole.ts";
-
-const MOST_ATTEMPTS = 20;
+import type { SessionWhole, Telling } from "./whole.ts";
 
 /** How they got in, or did not. */
-export function gotIn({ evidence }: SessionWhole): string[] {
+export function gotIn({ evidence }: SessionWhole, telling: Telling): string[] {
   const attempts = evidence.observations.filter((one) => one.kind === "tried" && one.method !== "none");
-  const shown = attempts.length <= MOST_ATTEMPTS ? attempts : attempts.slice(-MOST_ATTEMPTS);
   const { loggedIn, sandbox } = evidence.summary;
   const heading = loggedIn
     ? `They got in at attempt ${attempts.length}`
     : attempts.length === 0
       ? "They did not try to log in"
       : `They did not get in (${count(attempts.length, "attempt")})`;
+  // What let them in stands last.
+  const lines = attempts.map((one) => `  ${time(one)}  ${attempt(one)}`).reverse();
+  const earlier = (number: number) =>
+    `… ${count(number, "earlier attempt")} (${telling.full ? "--json" : "--full"})`;
   return [
     heading,
-    ...(shown.length < attempts.length
-      ? [`  … ${count(attempts.length - shown.length, "earlier attempt")} (--json has them)`]
-      : []),
-    ...shown.map((one) => `  ${time(one)}  ${attempt(one)}`),
+    ...someOf(lines, telling, { short: 3, full: 200 }, earlier).reverse(),
+    ...walked(evidence.client.attempts),
     ...(sandbox === undefined
       ? []
       : [`  into sandbox ${escapeText(sandbox.sandbox)}, ${STATE_WORDS[sandbox.state]}`]),
@@ -34,7 +35,14 @@ const STATE_WORDS = {
   shared: "with other sessions of theirs in it",
 } as const;
 
-function attempt(one: Observation): string {
+/** How they went through what they tried. */
+function walked({ count: tried, order, pauses }: SessionWhole["evidence"]["client"]["attempts"]): string[] {
+  if (tried < 2) return [];
+  const pace = pauses === undefined ? "" : `, the next ${span(pauses.median / 1000)} after each answer`;
+  return [`  tried ${ATTEMPT_ORDERS[order]}${pace}`];
+}
+
+export function attempt(one: Observation): string {
   if (one.kind !== "tried") return "";
   const secret =
     one.key === undefined

@@ -1,35 +1,41 @@
 import { showable, type ByteString } from "../../model/bytes.ts";
 import type { Change } from "../../model/capture.ts";
 import { bytes } from "../human.ts";
-import type { SessionWhole } from "./whole.ts";
-
-const MOST_FILES = 200;
+import { someOf } from "./some.ts";
+import type { SessionWhole, Telling } from "./whole.ts";
 
 /** What they left in the sandbox. */
-export function whatStayed({ stayed, evidence, recording }: SessionWhole): string[] {
+export function whatStayed({ stayed, evidence, recording }: SessionWhole, telling: Telling): string[] {
   if (stayed === undefined)
     return evidence.summary.sandbox === undefined || recording.live
       ? []
       : ["What stayed", "  not known yet: the sandbox is captured when they leave it"];
   const files = stayed.changes.filter(({ type }) => type !== "directory");
+  const kinds = { added: "A", changed: "C", deleted: "D" } as const;
+  const counts = Object.entries(kinds).flatMap(([word, kind]) => {
+    const number = files.filter((change) => change.kind === kind).length;
+    return number === 0 ? [] : [`${number} ${word}`];
+  });
   return [
     `What stayed in sandbox ${stayed.sandbox}, seen ${stayed.takenAt.slice(0, 19).replace("T", " ")} UTC`,
-    ...files.slice(0, MOST_FILES).map((change) => `  ${changeLine(change)}`),
-    ...(files.length > MOST_FILES
-      ? [`  … ${files.length - MOST_FILES} more (mitsubako files --session ${recording.session})`]
-      : []),
+    `  ${counts.length === 0 ? "nothing new" : `files: ${counts.join(", ")}`}`,
+    ...someOf(
+      files.map((change) => `  ${changeLine(change, telling)}`),
+      telling,
+      { short: 6, full: 1000 },
+      (more) => `… ${more} more (mitsubako files --session ${recording.session})`,
+    ),
     ...(stayed.cut ? ["  … more changes than the policy lets be listed"] : []),
-    ...(files.length === 0 ? ["  nothing new"] : []),
   ];
 }
 
-function changeLine(change: Change): string {
+function changeLine(change: Change, { full }: Telling): string {
   const path = showable(change.path as ByteString);
   const link = change.linkTarget === undefined ? "" : ` → ${showable(change.linkTarget as ByteString)}`;
   const size = change.size === undefined || change.type !== "file" ? "" : `, ${bytes(change.size)}`;
   const kept =
     change.sha256 !== undefined
-      ? `, sha256 ${change.sha256}`
+      ? `, sha256 ${full ? change.sha256 : change.sha256.slice(0, 12)}`
       : change.leftOut === undefined
         ? ""
         : `, not kept: ${change.leftOut}`;

@@ -33,6 +33,8 @@ export interface Telling {
   readonly now: number;
   /** Everything that is known; else a screenful. */
   readonly full: boolean;
+  /** Share of what a chapter would tell on a screen, where the others have much to tell, too; 1 where it is not said. */
+  readonly share?: number;
 }
 
 /** A part of the story: its heading, and lines below it. None: it has nothing to tell. */
