@@ -56,9 +56,10 @@ export class Courier {
 
   async run(): Promise<void> {
     for (;;) {
+      const isLast = this.#draining;
       const pause = await this.#step();
-      if (this.#draining && pause > 0) return;
-      if (pause > 0) await this.#sleep(pause);
+      if (isLast && pause > 0) return;
+      if (pause > 0 && !this.#draining) await this.#sleep(pause);
     }
   }
 

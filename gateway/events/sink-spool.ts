@@ -82,7 +82,7 @@ export class SpoolSink implements EventSink {
     for (const segment of [...this.#sizes.keys()])
       if (cursor !== undefined && segment < cursor.segment && segment !== this.#current)
         this.#remove(segment);
-    if (this.#dropped !== this.#saved) this.#save();
+    this.#save();
     const taken = Math.min(cursor?.offset ?? 0, this.#sizes.get(cursor?.segment ?? 0) ?? 0);
     return { bytes: this.#total() - taken, dropped: this.#dropped };
   }
@@ -139,22 +139,23 @@ export class SpoolSink implements EventSink {
 
   #lost(events: number, why: string): void {
     this.#dropped += events;
-    try {
-      this.#save();
-    } catch {
-      // A full disk: `tidy` tries again.
-    }
+    this.#save();
     if (performance.now() - this.#saidAt < SAID_EVERY) return;
     this.#saidAt = performance.now();
     this.#problem(`Events are not sent to the webhook: ${why}. Dropped so far: ${this.#dropped}.`);
   }
 
-  /** The courier tells the receiver. */
+  /** For the courier, which tells the receiver. */
   #save(): void {
+    if (this.#dropped === this.#saved) return;
     const path = join(this.#folders.spool, STATE_FILE);
-    writeFileSync(`${path}.new`, JSON.stringify({ dropped: this.#dropped }), { mode: 0o640 });
-    renameSync(`${path}.new`, path);
-    this.#saved = this.#dropped;
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify({ dropped: this.#dropped }), { mode: 0o640 });
+      renameSync(`${path}.new`, path);
+      this.#saved = this.#dropped;
+    } catch {
+      // A full disk, most likely. It is tried again with each look.
+    }
   }
 
   #remove(segment: number): void {

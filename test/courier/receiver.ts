@@ -1,8 +1,14 @@
 /** What an operator's machine may be like: takes events, or does anything else. */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Server } from "node:net";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer, type Server as HttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 
 export interface Taken {
@@ -17,21 +23,24 @@ export interface Taken {
 /** Answers a request that was read whole, or does not. */
 export type Behaviour = (response: ServerResponse, request: Taken) => void;
 
-export const takes: Behaviour = (response) => response.writeHead(204).end();
 export const says =
   (status: number, headers: Record<string, string> = {}): Behaviour =>
   (response) =>
     response.writeHead(status, headers).end("no");
 
 export class Receiver {
-  /** Of the next requests, in turn; then `otherwise`. */
-  readonly next: Behaviour[] = [];
-  otherwise: Behaviour = takes;
   /** Every request, taken or not. */
   readonly asked: Taken[] = [];
-  /** Those that were answered by `takes`. */
+  /** Those that `takes` answered. */
   readonly taken: Taken[] = [];
-  readonly #server: Server;
+  readonly takes: Behaviour = (response, request) => {
+    this.taken.push(request);
+    response.writeHead(204).end();
+  };
+  /** Of the next requests, in turn; then `otherwise`. */
+  readonly next: Behaviour[] = [];
+  otherwise: Behaviour = this.takes;
+  readonly #server: HttpServer | HttpsServer;
   readonly #scheme: string;
   readonly #waiting = new Set<() => void>();
 
@@ -40,10 +49,7 @@ export class Receiver {
     const listener: RequestListener = (request, response) => void this.#answer(request, response);
     const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
     this.#server = server;
-    t.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
+    t.after(() => this.stop());
   }
 
   static async start(t: TestContext, tls?: { key: string; cert: string }, port = 0): Promise<Receiver> {
@@ -51,6 +57,11 @@ export class Receiver {
     receiver.#server.listen(port, "127.0.0.1");
     await once(receiver.#server, "listening");
     return receiver;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
   }
 
   get port(): number {
@@ -95,7 +106,6 @@ export class Receiver {
     const taken = { path: request.url ?? "", headers: request.headers, body, events, at: performance.now() };
     const behaviour = this.next.shift() ?? this.otherwise;
     this.asked.push(taken);
-    if (behaviour === takes) this.taken.push(taken);
     behaviour(response, taken);
     for (const look of this.#waiting) look();
   }

@@ -38,6 +38,15 @@ export function sequences(some: readonly Readonly<Record<string, unknown>>[]): u
   return some.map((event) => event["mitsubako_sequence"]);
 }
 
+/** Waits until that is so, looking every 20 ms. */
+export async function eventually(what: string, isSo: () => boolean, within = 30_000): Promise<void> {
+  const until = performance.now() + within;
+  while (!isSo()) {
+    if (performance.now() > until) throw new Error(`${what}: not within ${within} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 export class Spool {
   /** A data folder. */
   readonly data: string;

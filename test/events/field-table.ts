@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import type { FieldType } from "../../gateway/events/field.ts";
 import { COMMON_FIELDS, EVENTS } from "../../gateway/events/schema.ts";
+import { WEBHOOK_COMMON } from "../../gateway/events/webhook-event.ts";
 
 export { EVENTS };
 
@@ -27,7 +28,10 @@ export function faults(event: Readonly<Record<string, unknown>>): string[] {
   const name = nameOf(event);
   const row = EVENTS[name];
   if (row === undefined) return [`${name} is no event of ours`];
-  const fields = { ...COMMON_FIELDS, ...row.fields };
+  const common = Object.entries(COMMON_FIELDS).filter(
+    ([key]) => !name.startsWith("webhook.") || WEBHOOK_COMMON.includes(key),
+  );
+  const fields = { ...Object.fromEntries(common), ...row.fields };
   const wrong: string[] = [];
   for (const [key, { type, optional }] of Object.entries(fields)) {
     if (key in event) {
