@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { addressKey } from "../index/address.ts";
 import { findRecordings } from "../index/find-recording.ts";
-import { belongingsOf, holdingsOfFile, holdingsOfKey } from "../index/link-about.ts";
+import { belongingsOf, holdingsOfFile, holdingsOfKey, plantingsOfKey } from "../index/link-about.ts";
 import { sessionsOf, textId } from "../index/link-own.ts";
 import { linksOf } from "../index/links.ts";
 import type { IndexReader } from "../index/query.ts";
@@ -67,8 +67,11 @@ function ofFile(index: IndexReader, sha256: string): Linked {
 }
 
 function ofKey(index: IndexReader, fingerprint: string): Linked {
-  const key = textId(index.ask, "key", fingerprint);
-  const holdings = key === undefined ? [] : holdingsOfKey(index.ask, key, fingerprint);
+  const [shown, planted] = [textId(index.ask, "key", fingerprint), textId(index.ask, "ssh-key", fingerprint)];
+  const holdings = [
+    ...(planted === undefined ? [] : plantingsOfKey(index.ask, planted)),
+    ...(shown === undefined ? [] : holdingsOfKey(index.ask, shown, fingerprint)),
+  ];
   if (holdings.length === 0) throw nothing(`Nobody had a key with the fingerprint ${fingerprint}.`);
   return { about: "key", value: fingerprint, holdings };
 }

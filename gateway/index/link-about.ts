@@ -9,7 +9,7 @@ export interface Holding {
   readonly session: string;
   /** Of the session, microseconds since 1970. */
   readonly started: number;
-  readonly how: "uploaded" | "downloaded" | "left in the sandbox" | "showed" | "logged in with";
+  readonly how: "uploaded" | "downloaded" | "left in the sandbox" | "planted" | "showed" | "logged in with";
   /** Of a file. */
   readonly path?: ByteString;
 }
@@ -99,6 +99,17 @@ export function holdingsOfKey(ask: Ask, key: number, fingerprint: string): Holdi
             'logged in with', 'showed') AS how
         FROM mentions CROSS JOIN sessions ON sessions.id = mentions.session WHERE mentions.text = ${key}
         ORDER BY mentions.started_us LIMIT ${MOST_HOLDINGS}`,
+    ),
+  );
+}
+
+/** @param key of the texts, as indicators have it. */
+export function plantingsOfKey(ask: Ask, key: number): Holding[] {
+  return holdings(
+    ask(
+      sql`SELECT sessions.id AS session, source_address AS source, sessions.started_us AS started, NULL AS path, 'planted' AS how
+        FROM (SELECT session FROM mentions WHERE text = ${key} UNION SELECT cause FROM findings WHERE text = ${key}) AS by
+        CROSS JOIN sessions ON sessions.id = by.session ORDER BY sessions.started_us LIMIT ${MOST_HOLDINGS}`,
     ),
   );
 }

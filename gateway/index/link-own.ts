@@ -1,5 +1,5 @@
-import { sql, type Ask } from "./sql.ts";
-import { digestOf, stored, type TextKind } from "./texts.ts";
+import { joined, sql, type Ask } from "./sql.ts";
+import { digestOf, type TextKind } from "./texts.ts";
 
 /** Sessions of a source that are looked at, the latest first. */
 export const MOST_OWN_SESSIONS = 500;
@@ -12,6 +12,15 @@ const MOST_CLIENTS = 50;
 /** The file without a byte, which everybody has. */
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/** Kinds of texts that are told by what was said and by what was captured. */
+const COMMON_KINDS = joined(
+  [
+    ...(["sha256", "ssh-key", "url", "domain", "address", "hash", "wallet", "pool"] as const),
+    ...(["password-changed", "cron", "service"] as const),
+  ].map((kind) => sql`${kind satisfies TextKind}`),
+  ", ",
+);
+
 /** A text that sessions have, with one of them. */
 export interface OwnText {
   readonly id: number;
@@ -23,6 +32,8 @@ export interface OwnText {
 export interface OwnPair {
   readonly user: number;
   readonly password: number;
+  /** As indicators tell a password that was set. */
+  readonly text: string;
   readonly session: string;
 }
 
@@ -33,26 +44,26 @@ export function sessionsOf(ask: Ask, sourceKey: Uint8Array, most = MOST_OWN_SESS
   ).map((row) => String(row["id"]));
 }
 
-/** What the sessions say that others may say, too: keys, hashes of transferred files, sandboxes, kinds of clients. */
+/** What the sessions say that others may say, too: keys, hashes of transferred files, sandboxes, indicators. */
 export function textsSaid(ask: Ask, sessions: readonly string[]): OwnText[] {
   return own(
     ask(
       sql`SELECT texts.id, texts.kind, texts.text, min(among.value) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
         CROSS JOIN mentions ON mentions.session = among.value CROSS JOIN texts ON texts.id = mentions.text
-        WHERE texts.kind IN ('key', 'sha256', 'sandbox') GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+        WHERE texts.kind IN ('key', 'sandbox', ${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
     ),
   );
 }
 
-/** Hashes of what was captured in their sandboxes. */
-export function hashesFound(ask: Ask, sessions: readonly string[]): OwnText[] {
+/** Hashes of what was captured in their sandboxes, and what indicators that told. */
+export function textsFound(ask: Ask, sessions: readonly string[]): OwnText[] {
   return own(
     ask(
       sql`WITH among AS (SELECT value AS session, value AS cause FROM json_each(${JSON.stringify(sessions)})
           UNION SELECT stays.session, stays.cause FROM json_each(${JSON.stringify(sessions)}) AS given CROSS JOIN stays ON stays.session = given.value)
         SELECT texts.id, texts.kind, texts.text, min(among.session) AS session FROM among
         CROSS JOIN findings ON findings.cause = among.cause CROSS JOIN texts ON texts.id = findings.text
-        WHERE texts.kind = 'sha256' GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+        WHERE texts.kind IN (${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
     ),
   );
 }
@@ -86,11 +97,9 @@ export function clientsOf(ask: Ask, sessions: readonly string[]): OwnClient[] {
   });
 }
 
-/** The number of a text, if anybody says it. */
+/** The number of a text, as it is stored, if anybody says it. */
 export function textId(ask: Ask, kind: TextKind, text: string): number | undefined {
-  const [row] = ask(
-    sql`SELECT id FROM texts WHERE kind = ${kind} AND digest = ${digestOf(kind, stored(text))}`,
-  );
+  const [row] = ask(sql`SELECT id FROM texts WHERE kind = ${kind} AND digest = ${digestOf(kind, text)}`);
   return row === undefined ? undefined : Number(row["id"]);
 }
 
@@ -98,14 +107,16 @@ export function textId(ask: Ask, kind: TextKind, text: string): number | undefin
 export function pairsOf(ask: Ask, sessions: readonly string[]): OwnPair[] {
   const pairs = new Map<string, OwnPair>();
   for (const row of ask(
-    sql`SELECT attempts.user, attempts.password, attempts.session FROM json_each(${JSON.stringify(sessions)}) AS among
+    sql`SELECT attempts.user, attempts.password, attempts.session, names.text || ':' || words.text AS text FROM json_each(${JSON.stringify(sessions)}) AS among
       CROSS JOIN sessions ON sessions.id = among.value CROSS JOIN attempts ON attempts.session = sessions.id
+      CROSS JOIN texts AS names ON names.id = attempts.user CROSS JOIN texts AS words ON words.id = attempts.password
       WHERE attempts.password IS NOT NULL AND attempts.user IS NOT NULL
       ORDER BY sessions.started_us, attempts.session, attempts.entry, attempts.number LIMIT ${MOST_ATTEMPTS}`,
   )) {
     const pair = {
       user: Number(row["user"]),
       password: Number(row["password"]),
+      text: String(row["text"]),
       session: String(row["session"]),
     };
     const key = `${pair.user} ${pair.password}`;

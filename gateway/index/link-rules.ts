@@ -9,7 +9,7 @@ export const LINK_RULES = {
     score: 100,
     common: Infinity,
     rare: Infinity,
-    says: "one planted a key, the other logged in with it",
+    says: "one planted a key, the other came with it",
   },
   "same-planted-key": { score: 95, common: 1000, rare: 1000, says: "both planted the same key" },
   "changed-password-used": {

@@ -2,10 +2,11 @@ import type { ByteString } from "../model/bytes.ts";
 import { finding, mentioning, trying, walking, withClient, type Holder } from "./link-holders.ts";
 import {
   clientsOf,
-  hashesFound,
   listsOf,
   pairsOf,
   sessionsOf,
+  textId,
+  textsFound,
   textsSaid,
   type OwnPair,
   type OwnText,
@@ -22,7 +23,7 @@ import {
 } from "./link-rules.ts";
 import { addressKey } from "./address.ts";
 import type { Ask } from "./sql.ts";
-import { given } from "./texts.ts";
+import { given, type TextKind } from "./texts.ts";
 
 /** A source that belongs together with those asked about, and why: the strongest reason first. */
 export interface Link {
@@ -46,9 +47,9 @@ const MOST_LISTS_READ = 30;
 /** What belongs together with these sessions of one source, by the rules of LINK_RULES. @param source is left out of the answer. */
 export function linksOf(ask: Ask, sessions: readonly string[], source: string): Links {
   const found = new Gathering(source);
-  for (const text of textsSaid(ask, sessions))
-    found.add(KINDS[text.kind as keyof typeof KINDS], text, both(ask, text));
-  for (const text of hashesFound(ask, sessions)) found.add("same-artifact", text, both(ask, text));
+  const texts = [...textsSaid(ask, sessions), ...textsFound(ask, sessions)];
+  for (const text of texts) found.add(kindOf(text.kind), text, both(ask, text.id));
+  for (const text of texts) useOfPlanted(ask, text, found);
   for (const { list, pairs, session } of listsOf(ask, sessions))
     found.add("same-list", { text: `${pairs} credentials`, session }, walking(ask, list));
   shareCredentials(ask, pairsOf(ask, sessions), found);
@@ -61,18 +62,47 @@ export function linksOf(ask: Ask, sessions: readonly string[], source: string): 
   return found.links;
 }
 
-const KINDS = { key: "same-key", sha256: "same-artifact", sandbox: "same-sandbox" } as const;
+function kindOf(kind: TextKind): LinkKind {
+  switch (kind) {
+    case "key":
+      return "same-key";
+    case "ssh-key":
+      return "same-planted-key";
+    case "sha256":
+    case "hash":
+      return "same-artifact";
+    case "sandbox":
+      return "same-sandbox";
+    default:
+      return "same-indicator";
+  }
+}
 
 /** By whom a text was said, or left in a sandbox. */
-function both(ask: Ask, { id, kind }: OwnText): Holder[] {
-  const said = mentioning(ask, id);
-  return kind === "sha256" ? [...said, ...finding(ask, id)] : said;
+function both(ask: Ask, text: number): Holder[] {
+  return [...finding(ask, text), ...mentioning(ask, text)];
+}
+
+/** A key that one planted and the other showed; a password that one set and the other tried. */
+function useOfPlanted(ask: Ask, text: OwnText, found: Gathering): void {
+  if (text.kind === "key" || text.kind === "ssh-key") {
+    const other = textId(ask, text.kind === "key" ? "ssh-key" : "key", text.text);
+    if (other !== undefined) found.add("planted-key-used", text, both(ask, other));
+  } else if (text.kind === "password-changed") {
+    const [, user, password] = /^([^:]+):(.+)$/s.exec(text.text) ?? [];
+    if (user === undefined || password === undefined) return;
+    const [name, word] = [textId(ask, "user", user), textId(ask, "password", password)];
+    if (name !== undefined && word !== undefined)
+      found.add("changed-password-used", text, trying(ask, name, word));
+  }
 }
 
 /** Credentials that few try count together: enough of them, and a good part of the shorter list. */
 function shareCredentials(ask: Ask, pairs: readonly OwnPair[], found: Gathering): void {
   const shared = new Map<string, { pairs: number; sources: number; ours: string; theirs: string }>();
   for (const pair of pairs) {
+    const set = textId(ask, "password-changed", pair.text);
+    if (set !== undefined) found.add("changed-password-used", pair, both(ask, set));
     const holders = trying(ask, pair.user, pair.password);
     const sources = new Map(holders?.map(({ source, session }) => [source, session]));
     if (holders === undefined || sources.size > LINK_RULES["shared-credentials"].common) {
