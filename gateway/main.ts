@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { dataOption, jsonOption, policyOption } from "./commands/common-options.ts";
+import { addExportCommand } from "./commands/export-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
 import { addIndicatorsCommand } from "./commands/indicators-options.ts";
 import { givenPath } from "./commands/paths.ts";
@@ -110,20 +111,7 @@ program
     );
   });
 
-program
-  .command("export")
-  .description("write a session in a form that other programs read")
-  .argument("<session>", "its id, the beginning of one, or a recording's path")
-  .addOption(data())
-  .option("-f, --format <name>", "docs/export.md has them all, each with what it loses", "asciicast")
-  .option("-o, --output <path>", "a file, or for some a folder, that is not there yet; - for standard output")
-  .option("--channel <n>", "this channel", Number)
-  .option("--input", "what was typed, too, where a format would leave it out")
-  .option("--redact <what>", "credentials: leave them out")
-  .action(async (session: string, { data: folder, ...options }: { data: string; format: string }) => {
-    const { exportCommand } = await import("./replay/export/export.ts");
-    process.exitCode = await exportCommand({ session, ...options }, process, await finder(folder));
-  });
+addExportCommand(program, finder);
 
 program
   .command("verify")

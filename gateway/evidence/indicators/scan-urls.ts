@@ -30,6 +30,12 @@ export function urlsIn(text: string): Found[] {
   return found;
 }
 
+/** A text that is one URL. */
+export function wholeUrl(url: string): Found[] {
+  const scheme = url.slice(0, url.indexOf("://"));
+  return url.length > LONGEST_VALUE ? [] : urlIndicators(scheme.toLowerCase(), url.slice(scheme.length + 3));
+}
+
 /** @param rest what follows `scheme://`. */
 export function urlIndicators(scheme: string, rest: string): Found[] {
   const [authority = ""] = /^[^/?#]*/.exec(rest) ?? [];

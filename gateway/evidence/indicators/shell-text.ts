@@ -7,6 +7,7 @@ import { hashesIn } from "./hashes.ts";
 import type { Found } from "./indicator.ts";
 import { plantedBy } from "./planting.ts";
 import { scanText } from "./scan-text.ts";
+import { wholeUrl } from "./scan-urls.ts";
 import { sshKeysIn } from "./ssh-keys.ts";
 import { tamperingOf } from "./tampering.ts";
 import { givenLines, printed, verbOf } from "./verb.ts";
@@ -43,13 +44,16 @@ export function commandIndicators(
   const words = PACKAGE_MANAGERS.test(name)
     ? command.words.filter((word) => !/=[\d.]+/.test(word))
     : command.words;
-  const line = words.join(" ");
+  // A word that is a URL was quoted where it had to be; within other words commands may stand.
+  const urls = words.filter(isUrl);
+  const line = words.filter((word) => !isUrl(word)).join(" ");
   const bodies = command.redirects.flatMap(
     ({ body, operator, target }) => body ?? (operator === "<<<" ? target : []),
   );
   const texts = [line, ...command.assignments.map(({ value }) => value), ...bodies].filter(Boolean);
   const target = command.redirects.find(({ operator }) => operator.includes(">"))?.target;
   return [
+    ...urls.flatMap((url) => wholeUrl(url)),
     ...texts.flatMap(scanText),
     ...(/^\/dev\/(?:tcp|udp)\//.test(target ?? "") ? scanText(target ?? "") : []),
     ...hostsOf(command),
@@ -59,6 +63,11 @@ export function commandIndicators(
     ...plantedBy(command, before),
     ...tamperingOf(command),
   ];
+}
+
+/** All of a word, without variables and braces that stand for several. */
+function isUrl(word: string): boolean {
+  return /^[a-z][a-z0-9+]{1,15}:\/\/[^\s'"`<>$\\]+$/i.test(word) && !/\{[^}]*,/.test(word);
 }
 
 /** `crontab FILE`, `crontab -`: what was printed to a file or a group of commands before may be what it reads. */
