@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { jsonOption } from "./common-options.ts";
+import { dataOption, jsonOption } from "./common-options.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 import type { ExplainOptions } from "./policy-explain.ts";
+import type { TryOptions } from "./policy-try.ts";
 
 /** `mitsubako policy …`. Each command's code is loaded only when it is called. */
 export function addPolicyCommands(program: Command): void {
@@ -29,6 +30,17 @@ export function addPolicyCommands(program: Command): void {
     .action(async (file: string, options: ExplainOptions) => {
       const { policyExplainCommand } = await import("./policy-explain.ts");
       process.exitCode = await policyExplainCommand(file, options);
+    });
+  policies
+    .command("try")
+    .description("say what a policy would have made of who came: nothing is changed")
+    .argument("<file>", "the policy file")
+    .addOption(dataOption())
+    .option("--since <time>", "of sessions since then: 2h, 30d, or a date", "30d")
+    .addOption(jsonOption())
+    .action(async (file: string, options: TryOptions) => {
+      const { policyTryCommand } = await import("./policy-try.ts");
+      process.exitCode = await policyTryCommand(file, options);
     });
   policies
     .command("init")

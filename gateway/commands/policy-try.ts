@@ -1,0 +1,68 @@
+import { triedPorts, triedSessions } from "../index/tried.ts";
+import { replayUnder } from "../policy/try/replay.ts";
+import { opensOutside, wayTo } from "../policy/try/outside.ts";
+import { loadPolicy } from "../policy/load.ts";
+import { jsonText } from "../model/json.ts";
+import { showMicros } from "../model/timestamps.ts";
+import { asJson } from "./as-json.ts";
+import { parseTime, TERMINAL } from "./human.ts";
+import { openIndex } from "./open-index.ts";
+import { givenPath } from "./paths.ts";
+import { renderTrial } from "./policy-try-text.ts";
+import type { Trial } from "./policy-try-text.ts";
+import { progressOn } from "./progress.ts";
+
+export interface TryOptions {
+  readonly data: string;
+  readonly since: string;
+  readonly json?: true;
+}
+
+/** `mitsubako policy try`: what a policy would have made of who came. Changes nothing; exit code 0 whatever it would have been. */
+export async function policyTryCommand(
+  file: string,
+  options: TryOptions,
+  output = TERMINAL,
+  progress = process.stderr.isTTY ? progressOn(process.stderr) : () => undefined,
+): Promise<number> {
+  const since = parseTime(options.since, output.now(), "--since", "first");
+  const { policy, path, hash } = await loadPolicy(givenPath(file));
+  using index = await openIndex(givenPath(options.data), output);
+  progress({ percent: 0, text: "reading who came" });
+  const sessions = triedSessions(index.ask, since);
+  const outcome = replayUnder(policy, sessions, (percent) => {
+    progress({ percent, text: "trying the policy on who came" });
+  });
+  progress({ percent: 100, text: "tried" });
+  const trial: Trial = {
+    policy: path,
+    hash,
+    since,
+    most: policy.sandbox.most,
+    outcome,
+    outside: {
+      open: opensOutside(policy.network),
+      ports: triedPorts(index.ask, since)
+        .slice(0, 10)
+        .map((tried) => ({ ...tried, way: wayTo(tried.port, policy.network) })),
+    },
+  };
+  output.stdout.write(options.json ? `${jsonText(forPrograms(trial), 2)}\n` : renderTrial(trial));
+  return 0;
+}
+
+/** Times as text, strangers' bytes as other commands print them. */
+function forPrograms({ since, ...trial }: Trial): unknown {
+  return { since: showMicros(since), ...(asJson(withTimes(trial)) as object) };
+}
+
+function withTimes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withTimes);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]: [string, unknown]) => [
+      key,
+      key === "at" && typeof field === "number" ? showMicros(field) : withTimes(field),
+    ]),
+  );
+}
