@@ -50,6 +50,16 @@ export function reportAsMarkdown(report: Report): string {
       ]),
     ],
     [
+      "Indicators",
+      ["kind", "value", "sources", "sessions"],
+      report.indicators.map(({ kind, value, sources, sessions }) => [
+        kind,
+        codeSpan(value),
+        String(sources),
+        String(sessions),
+      ]),
+    ],
+    [
       "New files",
       ["first seen (UTC)", "SHA-256", "size", "path", "sources", "session"],
       report.newArtifacts.map(({ first, sha256, size, path, sources, session }) => [

@@ -41,6 +41,11 @@ function jsonOf(report: Report): unknown {
     ...report,
     since: showMicros(report.since),
     until: showMicros(report.until),
+    indicators: report.indicators.map((one) => ({
+      ...one,
+      firstSeen: showMicros(one.firstSeen),
+      lastSeen: showMicros(one.lastSeen),
+    })),
     newArtifacts: report.newArtifacts.map((one) => ({ ...one, first: showMicros(one.first) })),
     longest: report.longest.map(shown),
     notable: report.notable.map(shown),

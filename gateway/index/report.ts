@@ -1,6 +1,8 @@
 import type { ByteString } from "../model/bytes.ts";
 import { deniedIn, type Denied } from "./report-denied.ts";
 import { newArtifactsIn, type NewArtifact } from "./report-artifacts.ts";
+import { indicatorsIn } from "./report-indicators.ts";
+import type { IndicatorRow } from "./indicators.ts";
 import { notableIn, type Notable } from "./report-notable.ts";
 import type { ReportWindow } from "./report-window.ts";
 import { joined, sql, type Ask, type Sql } from "./sql.ts";
@@ -25,6 +27,7 @@ export interface Report {
     readonly sessions: number;
     readonly sources: number;
   }[];
+  readonly indicators: readonly IndicatorRow[];
   readonly newArtifacts: readonly NewArtifact[];
   readonly denied: readonly Denied[];
   readonly ends: readonly { readonly reason: string; readonly sessions: number }[];
@@ -93,6 +96,7 @@ export function reportOf(ask: Ask, window: ReportWindow, top: number): Report {
       sources: Number(row["sources"]),
     })),
     commands: commandsIn(ask, window, top),
+    indicators: indicatorsIn(ask, window, top),
     newArtifacts: newArtifactsIn(ask, window, top),
     denied: deniedIn(ask, within, top),
     ends: ask(
