@@ -39,7 +39,7 @@ export interface SandboxFactsOptions {
 /** Facts of one kind that a front is told of one session: it writes each at once, and must not be slowed by a flood. */
 export const MOST_TOLD: Readonly<Record<SandboxFact["kind"], number>> = {
   network: 2000,
-  process: 10_000,
+  process: 16_000,
   file: 2000,
 };
 

@@ -112,7 +112,7 @@ function textsOf(record: Buffer, run: boolean): Pick<Executed, "path" | "argv" |
     if (one.length < whole.length) break;
   }
   const all = run ? record.readUInt32LE(RECORD.argumentsSize) : texts.length;
-  return { path, argv, argvLeftOut: Math.max(0, all - at) };
+  return { path, argv, argvLeftOut: Math.max(0, all - Math.min(at, texts.length)) };
 }
 
 function targetOf(address: Buffer): ConnectTarget {

@@ -104,11 +104,11 @@ export class SandboxProcesses {
       session.begin();
     }
     const fact = this.#runOf(record, process);
-    const isTold = session.run(fact);
+    const told = session.run(fact);
     if (failed) return;
     process.hasRun = true;
-    if (isTold) process.ran = { fact, at: record.time };
-    else delete process.ran;
+    if (told === undefined) delete process.ran;
+    else process.ran = { fact: told, at: record.time };
   }
 
   #runOf({ pid, uid, time, path, argv, argvLeftOut, errno }: Executed, process: Process): ProgramRun {

@@ -1,13 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
+import type { ByteString } from "../model/bytes.ts";
 import type { Endpoint } from "../model/endpoint.ts";
-import type { ConnectAsked, ProcessFact, ProgramRun } from "../model/process-facts.ts";
+import type { ConnectAsked, Ended, ProcessFact, ProgramRun } from "../model/process-facts.ts";
+import { Allowance } from "./allowance.ts";
 
-/** Facts of one session that are told one by one, and bytes of their texts; what is more is counted by the second. */
-export const MOST_FACTS = 4000;
+/** Of one session; with the end of each run, and the counts, it stays below what the warden takes of one (sandbox-facts.ts). */
+export const RUNS = { burst: 1500, perSecond: 5, most: 6000 };
+export const CONNECTS = { burst: 500, perSecond: 1, most: 2000 };
+/** Bytes of paths and arguments; of what is run beyond them so many bytes are told. */
 export const MOST_TEXT = 2 * 1024 * 1024;
+export const BRIEF = 256;
 /** Seconds of a session in which something was counted; beyond them a count stands for SELDOM seconds. */
-export const MOST_COUNTS = 600;
-export const SELDOM = 60;
+const MOST_COUNTS = 600;
+const SELDOM = 600;
 /** Of the SSH server's own, before somebody is in. */
 const MOST_HELD = 64;
 
@@ -18,7 +23,8 @@ export class SessionFacts {
   #waiting: ProcessFact[] = [];
   /** What the server does for a login that has not come to anything yet. */
   #held: ProcessFact[] | undefined;
-  #told = 0;
+  readonly #runs = new Allowance(RUNS);
+  readonly #connects = new Allowance(CONNECTS);
   #text = 0;
   #counts = 0;
   #more: { second: number; runs: number; connects: number } | undefined;
@@ -35,9 +41,17 @@ export class SessionFacts {
     this.#waiting.push(...held);
   }
 
-  /** @returns whether it is, or will be, told by itself. */
-  run(fact: ProgramRun): boolean {
-    return this.#take(fact, textOf(fact));
+  /** @returns it as it is, or will be, told; undefined where it is only counted. */
+  run(fact: ProgramRun): ProgramRun | undefined {
+    if (this.#held !== undefined) return this.#hold(fact) ? fact : undefined;
+    if (!this.#runs.take(fact.time)) {
+      this.#count(fact.time).runs++;
+      return undefined;
+    }
+    this.#text += textOf(fact);
+    const told = this.#text > MOST_TEXT ? briefly(fact) : fact;
+    this.#waiting.push(told);
+    return told;
   }
 
   /** Programs ask some addresses over and over; what is the same is told once, with its number. */
@@ -46,19 +60,31 @@ export class SessionFacts {
     const last = list.at(-1);
     if (last?.did === "connect" && isSame(last, fact))
       list[list.length - 1] = { ...last, count: (last.count ?? 1) + 1 };
-    else this.#take(fact, 0);
+    else if (this.#held !== undefined) this.#hold(fact);
+    else if (this.#connects.take(fact.time)) this.#waiting.push(fact);
+    else this.#count(fact.time).connects++;
   }
 
-  /** The end of a run that was told; part of it where it was not sent yet. */
-  end(run: ProgramRun, ended: NonNullable<ProgramRun["ended"]>, time: number): void {
-    for (const list of [this.#waiting, this.#held ?? []]) {
-      const index = list.lastIndexOf(run);
-      if (index === -1) continue;
+  /** The end of a run that is told; part of it where it was not sent yet. */
+  end(run: ProgramRun, ended: Ended, time: number): void {
+    const list = this.#held ?? this.#waiting;
+    const index = list.lastIndexOf(run);
+    if (index !== -1) {
       list[index] = { ...run, ended };
       return;
     }
     const { kind, pid, uid, server } = run;
-    this.#take({ kind, did: "end", time, pid, uid, ...(server === undefined ? {} : { server }), ended }, 0);
+    const end: ProcessFact = {
+      kind,
+      did: "end",
+      time,
+      pid,
+      uid,
+      ...(server === undefined ? {} : { server }),
+      ended,
+    };
+    if (this.#held !== undefined) this.#hold(end);
+    else this.#waiting.push(end);
   }
 
   /** What is to be told now. @param time microseconds since 1970. */
@@ -69,37 +95,24 @@ export class SessionFacts {
     return facts;
   }
 
-  #take(fact: ProcessFact, text: number): boolean {
-    if (this.#held !== undefined) {
-      if (this.#held.length >= MOST_HELD) return false;
-      this.#held.push(fact);
-      return true;
-    }
-    if (this.#told >= MOST_FACTS || this.#text + text > MOST_TEXT) {
-      this.#count(fact);
-      return false;
-    }
-    this.#told++;
-    this.#text += text;
-    this.#waiting.push(fact);
+  #hold(fact: ProcessFact): boolean {
+    if (this.#held === undefined || this.#held.length >= MOST_HELD) return false;
+    this.#held.push(fact);
     return true;
   }
 
-  #count({ did, time }: ProcessFact): void {
+  #count(time: number): { runs: number; connects: number } {
     const second = Math.floor(time / 1e6);
     this.#closeCount(second);
-    this.#more ??= { second, runs: 0, connects: 0 };
-    if (did === "run") this.#more.runs++;
-    else if (did === "connect") this.#more.connects++;
+    return (this.#more ??= { second, runs: 0, connects: 0 });
   }
 
   #closeCount(second: number): void {
     const more = this.#more;
     if (more === undefined || second - more.second < (this.#counts < MOST_COUNTS ? 1 : SELDOM)) return;
     this.#more = undefined;
-    const { runs, connects } = more;
-    if (runs + connects === 0) return;
     this.#counts++;
+    const { runs, connects } = more;
     this.#waiting.push({ kind: "process", did: "more", time: more.second * 1e6, runs, connects });
   }
 }
@@ -110,4 +123,22 @@ function isSame(one: ConnectAsked, other: ConnectAsked): boolean {
 
 function textOf({ path, argv }: ProgramRun): number {
   return argv.reduce((sum, one) => sum + one.length, path.length);
+}
+
+function briefly(fact: ProgramRun): ProgramRun {
+  const argv: ByteString[] = [];
+  let left = BRIEF;
+  for (const one of fact.argv) {
+    if (left === 0) break;
+    argv.push(one.slice(0, left) as ByteString);
+    left -= Math.min(left, one.length);
+  }
+  const all = fact.argv.reduce((sum, one) => sum + one.length, 0);
+  const leftOut = (fact.argvLeftOut ?? 0) + all - argv.reduce((sum, one) => sum + one.length, 0);
+  return {
+    ...fact,
+    path: fact.path.slice(0, BRIEF) as ByteString,
+    argv,
+    ...(leftOut === 0 ? {} : { argvLeftOut: leftOut }),
+  };
 }

@@ -31,11 +31,15 @@ export async function makeTapKit(folder: string): Promise<TapKit> {
 }
 
 /**
- * Starts the loader with the records going into `out`, of which it then has the only end.
+ * Starts the loader with the records going into `out`, of which, if it is a stream, it then has the only end.
  * @param uid the user that it goes on as.
  * @throws Error with what it or the kernel said. Then nothing is left of it.
  */
-export async function startTap(kit: TapKit, uid: number, out: Writable | "ignore"): Promise<ChildProcess> {
+export async function startTap(
+  kit: TapKit,
+  uid: number,
+  out: Writable | "ignore" | "pipe",
+): Promise<ChildProcess> {
   const child = spawn(kit.program, [String(uid)], {
     // A session of its own: a Ctrl-C is for the warden to answer.
     detached: true,
@@ -44,17 +48,17 @@ export async function startTap(kit: TapKit, uid: number, out: Writable | "ignore
     env: {},
   });
   const ended = once(child, "close").catch(() => undefined); // not before all that it said is here
-  child.stdin.on("error", () => undefined); // it is gone, which is told by its exit
-  if (out !== "ignore") out.destroy();
+  child.stdin?.on("error", () => undefined); // it is gone, which is told by its exit
+  if (typeof out !== "string") out.destroy();
   let said = "";
   const heard = new Promise<void>((resolve) => {
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stderr?.on("data", (chunk: Buffer) => {
       said = `${said}${chunk.toString("latin1")}`.slice(0, 2000);
       if (said.includes("\n")) resolve();
     });
   });
   const late = setTimeout(() => child.kill("SIGKILL"), READY_WITHIN);
-  child.stdin.write(kit.image);
+  child.stdin?.write(kit.image);
   await Promise.race([heard, ended]);
   clearTimeout(late);
   if (said === "ready\n") return child;
