@@ -218,7 +218,9 @@ static void look(void) {
 static struct held *hold(int fd, const struct stat *st) {
     for (int i = 0; i < held_count; i++)
         if (table[i].ino == st->st_ino && table[i].dev == st->st_dev) {
-            close(fd);
+            /* The newest has the name by which it was used last. */
+            close(table[i].fd);
+            table[i].fd = fd;
             return &table[i];
         }
     if (held_count == MOST_HELD) look();
@@ -349,7 +351,11 @@ int main(int argc, char **argv) {
     largest = strtoull(argv[1], NULL, 10);
     total_left = strtoull(argv[2], NULL, 10);
     began = strtoull(argv[3], NULL, 10);
+    /* Whatever who started us had open. */
+    syscall(SYS_close_range, 3, ~0u, 0);
     setrlimit(RLIMIT_NOFILE, &files);
+    /* What is overwritten in place is lost to who comes late. */
+    setpriority(PRIO_PROCESS, 0, -10);
     /* O_NONBLOCK: a named pipe must not hold us up. O_NOATIME: our reading must not be seen. */
     group = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
     if (group < 0) fail("fanotify_init");
