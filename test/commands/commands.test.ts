@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { filesCommand, filesGetCommand } from "../../gateway/commands/files.ts";
+import { filesGetCommand } from "../../gateway/commands/files-get.ts";
+import { filesShowCommand } from "../../gateway/commands/files-show.ts";
+import { filesCommand } from "../../gateway/commands/files.ts";
 import { sessionsCommand } from "../../gateway/commands/sessions.ts";
 import { showCommand } from "../../gateway/commands/show.ts";
 import { rebuildIndex } from "../../gateway/index/rebuild.ts";
@@ -101,12 +103,25 @@ for (const indexed of [true, false]) {
     if (indexed) await rebuildIndex(data);
     const heard = new Heard();
     assert.equal(await filesCommand({ data }, heard), 0);
-    assert.match(heard.out, /^aaaaaaaaaaaa\.0 .* A +17 B +[0-9a-f]{12} +\/tmp\/x\\x1b\[2J$/m);
+    assert.match(heard.out, /^aaaaaaaaaaaa\.0 .* A +17 B +script \(sh\) +[0-9a-f]{12} +\/tmp\/x\\x1b\[2J$/m);
     assert.match(heard.out, /^aaaaaaaaaaaa\.2 .* D .*\/etc\/motd$/m);
     assert.ok(!heard.out.includes("aaaaaaaaaaaa.1"), "folders are only in the JSON");
     const json = new Heard();
     await filesCommand({ data, json: true, session: "aaaaaaaaaaaa", source: "192.0.2.7" }, json);
     assert.equal(json.out.trimEnd().split("\n").length, 3);
+    for (const [type, lines] of [
+      ["script", 2],
+      ["elf", 0],
+    ] as const) {
+      const typed = new Heard();
+      await filesCommand({ data, type }, typed);
+      assert.equal(typed.out.split("\n").filter(Boolean).length, lines, "a head, and those of the type");
+    }
+    await assert.rejects(filesCommand({ data, type: "malware" }, new Heard()), { code: "bad-usage" });
+    const shown = new Heard();
+    assert.equal(await filesShowCommand(SHA.slice(0, 8), { data }, shown), 0);
+    assert.match(shown.out, /^script \(sh\), 17 B$/m);
+    assert.match(shown.out, / captured +aaaaaaaaaaaa +192\.0\.2\.7 +\/tmp\/x\\x1b\[2J$/m);
     const none = new Heard();
     assert.equal(await filesCommand({ data, sandbox: "000000000000" }, none), 0);
     assert.equal(none.out, "");
@@ -126,7 +141,7 @@ test("show tells the story, and nothing of it reaches the terminal raw", async (
   assert.match(heard.out, /\+0\.980 s {2}\[1\] exec echo \\x1b\[2J/);
   assert.match(heard.out, /\[1\] exit status 3/);
   assert.match(heard.out, /forward asked to 203\.0\.113\.9:25/);
-  assert.match(heard.out, new RegExp(`A /tmp/x\\\\x1b\\[2J, 17 B, sha256 ${SHA}`));
+  assert.match(heard.out, new RegExp(`A /tmp/x\\\\x1b\\[2J, 17 B, sha256 ${SHA.slice(0, 12)}`));
   assert.match(heard.out, /D \/etc\/motd/);
   assert.match(heard.out, /Ended after 1\.0 s: they closed the connection/);
   const sections = heard.out.split("\n\n").map((section) => section.split("\n"));
