@@ -58,6 +58,16 @@ program
 
 addPolicyCommands(program);
 
+program
+  .command("status")
+  .description("tell how the gateway is: the policy in force, what was refused, sandboxes, sessions, caps")
+  .addOption(data())
+  .addOption(json())
+  .action(async (options: { data: string; json?: true }) => {
+    const { statusCommand } = await import("./commands/status.ts");
+    process.exitCode = await statusCommand({ ...options, data: givenPath(options.data) });
+  });
+
 addFilterOptions(program.command("sessions").description("list who came, the latest first").addOption(data()))
   .addOption(json())
   .action(async (options: { data: string }) => {

@@ -12,6 +12,7 @@ import type { LoadedPolicy, Policy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
+import { whenApplied } from "../policy/when-applied.ts";
 import { timingSecret } from "../policy/delay.ts";
 import { dropsStart } from "../policy/starts.ts";
 import type { PolicyUpdate } from "../policy/watch.ts";
@@ -35,8 +36,10 @@ import { checkOpenFiles } from "./open-files.ts";
 import { Recordings } from "./recordings.ts";
 import { Retention } from "./retention.ts";
 import { Seals } from "./seals.ts";
+import { standardOutput } from "./standard-output.ts";
 import { LiveSessions, type LiveSession } from "./sessions.ts";
 import { SandboxFacts } from "./sandbox-facts.ts";
+import { Status } from "./status.ts";
 import { outpostCertificate } from "./outpost-certificate.ts";
 import { ProcessWatch } from "./watch/process-watch.ts";
 import { Webhook } from "./webhook.ts";
@@ -88,6 +91,7 @@ export class Warden implements AsyncDisposable {
   #keeper: FenceKeeper | undefined;
   #facts: SandboxFacts | undefined;
   #processes: ProcessWatch | undefined;
+  #status: Status | undefined;
   readonly #syncing = new AbortController();
 
   constructor(options: WardenOptions) {
@@ -118,6 +122,7 @@ export class Warden implements AsyncDisposable {
           role: "archivist",
           slot,
           entry: "gateway/archivist/main.ts",
+          standardOutput: standardOutput(),
           codeRoot: CODE_ROOT,
           folders: [{ host: data.path, name: "data", writable: true }],
         }),
@@ -274,6 +279,7 @@ export class Warden implements AsyncDisposable {
       log.error({ err: error, path }, "a living recording could not be brought to the disk");
     });
     await this.#fronts.start();
+    this.#status = new Status({ data: data.path, facts: () => this.#standing(), log }, this.#policy);
   }
 
   get frontPids(): number[] {
@@ -301,20 +307,21 @@ export class Warden implements AsyncDisposable {
     switch (update.outcome) {
       case "same":
         this.#log.info({ policy: update.loaded.hash }, "the policy in force is the file's");
+        this.#status?.putRight();
         void this.#webhook.policyChanged();
         break;
       case "refused":
         this.#log.error(
           `the policy file was refused, the old policy stays in force: ${update.error.message}`,
         );
+        this.#status?.refused(update.error.message);
         break;
-      case "changed":
+      case "changed": {
         if (!this.#isPossible(update.loaded.policy)) break;
         this.#policy = update.loaded;
-        this.#log.info(
-          { policy: update.loaded.hash, changes: update.changes.map(showChange) },
-          "a new policy is in force",
-        );
+        const changes = update.changes.map((change) => `${showChange(change)} (${whenApplied(change.path)})`);
+        this.#log.info({ policy: update.loaded.hash, changes }, "a new policy is in force");
+        this.#status?.changed(update.loaded, changes);
         this.#fronts.tellAll({ kind: "configure", configuration: this.#configuration() });
         this.#pool?.policyChanged();
         this.#keeper?.policyChanged();
@@ -322,6 +329,7 @@ export class Warden implements AsyncDisposable {
         void this.#webhook.policyChanged();
         void this.#retention?.look();
         break;
+      }
       default:
         update satisfies never;
     }
@@ -334,6 +342,7 @@ export class Warden implements AsyncDisposable {
       return true;
     } catch (error) {
       this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
+      this.#status?.refused(error instanceof Error ? error.message : String(error));
       return false;
     }
   }
@@ -352,6 +361,13 @@ export class Warden implements AsyncDisposable {
     await this.#archivist.drain();
     await this.#webhook.drain();
     await this.#seals?.[Symbol.asyncDispose]();
+    this.#status?.[Symbol.dispose]();
+  }
+
+  #standing() {
+    const { sandboxes: all = 0, spares = 0, sources = 0 } = this.#pool?.figures ?? {};
+    const { slot, addresses: listening } = this.#options;
+    return { slot, listening, sandboxes: { all, spares, sources }, sessions: this.#sessions.all().length };
   }
 
   /** The group that reads recordings: the archivist's. */

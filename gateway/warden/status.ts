@@ -1,0 +1,97 @@
+import { appendFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { POLICY_HISTORY_FILE, STATUS_EVERY, STATUS_FILE } from "../model/gateway-status.ts";
+import type { GatewayStatus, PolicyHistoryEntry } from "../model/gateway-status.ts";
+import type { LoadedPolicy } from "../model/policy.ts";
+
+export interface StatusOptions {
+  /** The data folder. */
+  readonly data: string;
+  /** What changes by itself. */
+  readonly facts: () => Pick<GatewayStatus, "slot" | "listening" | "sandboxes" | "sessions">;
+  readonly log: Logger;
+}
+
+/** Tells operators how the gateway is, by files: which policy is in force, since when, and what was refused. */
+export class Status implements Disposable {
+  readonly #options: StatusOptions;
+  readonly #started = now();
+  readonly #timer: NodeJS.Timeout;
+  #policy: GatewayStatus["policy"];
+  #refused: GatewayStatus["refused"];
+
+  /** Writes nothing before it is begun. */
+  constructor(options: StatusOptions, policy: LoadedPolicy) {
+    this.#options = options;
+    this.#policy = inForce(policy, this.#started);
+    this.#timer = setInterval(() => {
+      this.#write();
+    }, STATUS_EVERY);
+    this.#timer.unref();
+    this.#remember({ at: this.#started, outcome: "start", policy: policy.path, hash: policy.hash });
+  }
+
+  /** @param changes as they are shown. */
+  changed(policy: LoadedPolicy, changes: readonly string[]): void {
+    const at = now();
+    this.#policy = inForce(policy, at);
+    this.#refused = undefined;
+    this.#remember({ at, outcome: "changed", hash: policy.hash, changes });
+  }
+
+  refused(message: string): void {
+    this.#refused = { at: now(), message };
+    this.#remember({ ...this.#refused, outcome: "refused" });
+  }
+
+  /** The file is again the policy in force. */
+  putRight(): void {
+    this.#refused = undefined;
+    this.#write();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#write({ stopped: now() });
+  }
+
+  #remember(entry: PolicyHistoryEntry): void {
+    this.#try(() => {
+      appendFileSync(join(this.#options.data, POLICY_HISTORY_FILE), `${JSON.stringify(entry)}\n`, {
+        mode: 0o600,
+      });
+    });
+    this.#write();
+  }
+
+  #write(more: Pick<GatewayStatus, "stopped"> | object = {}): void {
+    const refused = this.#refused === undefined ? {} : { refused: this.#refused };
+    const status: GatewayStatus = {
+      ...{ at: now(), started: this.#started, ...more, pid: process.pid },
+      ...{ policy: this.#policy, ...refused, ...this.#options.facts() },
+    };
+    const path = join(this.#options.data, STATUS_FILE);
+    this.#try(() => {
+      writeFileSync(`${path}.new`, `${JSON.stringify(status, undefined, 2)}\n`, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    });
+  }
+
+  /** A full disk must not end a gateway; it is told of elsewhere too. */
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "the gateway's status could not be written");
+    }
+  }
+}
+
+function inForce({ path, bases, hash, policy }: LoadedPolicy, since: string): GatewayStatus["policy"] {
+  return { path, bases, hash, since, most: policy.sandbox.most };
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
