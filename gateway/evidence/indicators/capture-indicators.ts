@@ -72,7 +72,7 @@ async function packagedFiles(
   for (const { path, sha256 } of changes) {
     if (sha256 === undefined || !/^\/var\/lib\/dpkg\/info\/[^/]+\.list$/.test(path)) continue;
     const list = (await within(bounds, read, sha256))?.toString("latin1") ?? "";
-    for (const line of list.split("\n")) if (files.size < MOST_PACKAGED) files.add(line);
+    for (const line of list.split("\n")) if (line !== "" && files.size < MOST_PACKAGED) files.add(line);
   }
   return files;
 }
