@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildFileWitness } from "../../gateway/warden/file-witness-program.ts";
 import { caught, liveShortly } from "./short-lives.ts";
 import { openRoom, watch, type SandboxRoom, type Told } from "./sandbox-room.ts";
 
@@ -177,4 +183,20 @@ test("killed, it is started again and goes on; no content that was cut off count
     ],
   );
   assert.match(watched.log(), /died; starting it again/);
+});
+
+test("it dies with whoever started it", async (t) => {
+  await using room = await openRoom();
+  const folder = await mkdtemp(join(tmpdir(), "mitsubako-witness-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const program = await buildFileWitness(folder);
+  const options = ["1000", "1000", "0", "1900001022", "-", ...room.places.folders];
+  // Its standard input stays open: it does not end by that.
+  const starter = spawn("sh", ["-c", '"$@" <&0 & wait', "sh", program, ...options]);
+  t.after(() => starter.kill("SIGKILL"));
+  await once(starter.stdout, "data");
+  const [pid] = readFileSync(`/proc/${starter.pid}/task/${starter.pid}/children`, "utf8").split(" ");
+  assert.ok(pid !== undefined && existsSync(`/proc/${pid}/fd`));
+  starter.kill("SIGKILL");
+  await until(() => !existsSync(`/proc/${pid}/fd`));
 });

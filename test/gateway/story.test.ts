@@ -56,8 +56,9 @@ describe("one stranger's visit", () => {
       .toString()
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as { kind: string; path: string; sha256?: string });
-    const of = (path: string) => changes.find((change) => change.path === path);
+      .map((line) => JSON.parse(line) as { kind?: string; how?: string; path: string; sha256?: string });
+    const of = (path: string) => changes.find((change) => change.kind !== undefined && change.path === path);
+    assert.equal(changes.find(({ how }) => how === "run")?.sha256, SHA256);
     assert.deepEqual([of("/tmp/.x")?.kind, of("/tmp/.x")?.sha256], ["A", SHA256]);
     assert.equal(of("/etc/hosts.allow")?.kind, "C");
     assert.equal(of("/etc/motd")?.kind, "D");
