@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { MitsubakoError } from "../model/errors.ts";
 import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, OUTPOST_INDEX, WATCHER_INDEX } from "../model/slot.ts";
 import { requireReadableCode } from "./confine/code.ts";
@@ -19,6 +20,11 @@ export interface Confinement {
   readonly nodeFlags?: readonly string[];
   /** More environment; nothing of ours is inherited. */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Where its standard output goes, as fast as that takes it: a reader that stops stops it, and not us. Default: with the rest of what it
+   * prints.
+   */
+  readonly standardOutput?: Writable;
   /** What it prints, as it comes. Default: to our standard error. It never gets our own terminal or files. */
   readonly onOutput?: (chunk: Buffer) => void;
 }
@@ -79,7 +85,8 @@ export async function spawnConfined(confinement: Confinement): Promise<ChildProc
     },
   );
   const onOutput = confinement.onOutput ?? ((chunk) => void process.stderr.write(chunk));
-  child.stdout?.on("data", onOutput);
+  if (confinement.standardOutput) child.stdout?.pipe(confinement.standardOutput, { end: false });
+  else child.stdout?.on("data", onOutput);
   child.stderr?.on("data", onOutput);
   await spawned(child);
   return child;
@@ -113,7 +120,7 @@ function nodeArguments({ entry, folders, nodeFlags = [], role }: Confinement): s
     `--allow-fs-read=${code}`,
     ...folders.map(({ name }) => `--allow-fs-read=${join(CONFINED_ROOT, name)}`),
     ...writable.map(({ name }) => `--allow-fs-write=${join(CONFINED_ROOT, name)}`),
-    ...(role === "archivist" || role === "watcher" ? [] : ["--allow-net"]),
+    ...(role === "archivist" || role === "watcher" || role === "courier" ? [] : ["--allow-net"]),
     ...nodeFlags,
     join(code, entry),
   ];

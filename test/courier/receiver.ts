@@ -44,7 +44,7 @@ export class Receiver {
   readonly #scheme: string;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(t: TestContext, tls?: { key: string; cert: string }) {
+  private constructor(t: Pick<TestContext, "after">, tls?: { key: string; cert: string }) {
     this.#scheme = tls === undefined ? "http" : "https";
     const listener: RequestListener = (request, response) => void this.#answer(request, response);
     const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
@@ -52,7 +52,11 @@ export class Receiver {
     t.after(() => this.stop());
   }
 
-  static async start(t: TestContext, tls?: { key: string; cert: string }, port = 0): Promise<Receiver> {
+  static async start(
+    t: Pick<TestContext, "after">,
+    tls?: { key: string; cert: string },
+    port = 0,
+  ): Promise<Receiver> {
     const receiver = new Receiver(t, tls);
     receiver.#server.listen(port, "127.0.0.1");
     await once(receiver.#server, "listening");
