@@ -10,9 +10,9 @@ import { canBeShown, hostAddresses } from "./shown-address.ts";
 /** Where to connect from so that the sandbox sees the attacker. Held until the connection is over. */
 export interface Path extends AsyncDisposable {
   readonly localAddress: string;
-  /** 0: any, when the attacker cannot be shown; the sandbox then sees the bridge's address. */
+  /** 0: any, when no port is left. */
   readonly localPort: number;
-  /** What the sandbox sees; undefined when it is the bridge's address. */
+  /** What the sandbox sees; undefined when the attacker cannot be shown: then it sees the two above. */
   readonly shown: Endpoint | undefined;
 }
 
@@ -59,8 +59,12 @@ export async function openSourceAddresses(plan: FencePlan, paths: ShownPaths): P
   return {
     async openPath({ attacker }) {
       const address = unmapped(attacker.address);
-      const localPort = canBeShown(address, plan.subnet, ownAddresses()) ? takePort(ports, taken) : undefined;
-      if (localPort === undefined) return unshown(plan.gateway);
+      const localPort = takePort(ports, taken);
+      if (localPort === undefined) return unshown(plan.gateway, 0, () => undefined);
+      if (!canBeShown(address, plan.subnet, ownAddresses()))
+        return unshown(plan.gateway, localPort, () => {
+          ports.giveBack(localPort);
+        });
       const shown = { address, port: shownPorts.choose(address, attacker.port, localPort) };
       try {
         await paths.add({ localPort, ...shown });
@@ -88,8 +92,18 @@ export async function openSourceAddresses(plan: FencePlan, paths: ShownPaths): P
   };
 }
 
-function unshown(localAddress: string): Path {
-  return { localAddress, localPort: 0, shown: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+function unshown(localAddress: string, localPort: number, giveBack: () => void): Path {
+  let open = true;
+  return {
+    localAddress,
+    localPort,
+    shown: undefined,
+    [Symbol.asyncDispose]: () => {
+      if (open) giveBack();
+      open = false;
+      return Promise.resolve();
+    },
+  };
 }
 
 /** A port that somebody listens on is left out for good. */

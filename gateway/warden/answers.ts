@@ -179,7 +179,8 @@ export class Answers {
     const { id, container, image, address } = lease.sandbox;
     const path = await this.#options.sources.openPath({ attacker: session.source });
     await session.keepPath(path);
-    if (path.shown !== undefined) this.#options.expected?.(address, session.id, path.shown);
+    const client = path.shown ?? { address: path.localAddress, port: path.localPort };
+    this.#options.expected?.(address, session.id, client);
     session.way = {
       sandbox: id,
       container,

@@ -1,6 +1,9 @@
 /** What the running kernel tells of programs that are run in a process namespace, whatever they are. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { MOST_ARGUMENT_BYTES, MOST_ARGUMENTS } from "../../gateway/model/process-facts.ts";
 import { eventually, Lab } from "./lab.ts";
@@ -112,8 +115,8 @@ test("who became somebody else is told as that", async () => {
 test("a signal's number is the end of what it ended", async () => {
   await lab.run("/bin/sh -c 'kill -9 $$'");
   const [shell] = lab.runs;
-  const ended = lab.facts.find((fact) => "ended" in fact && fact.pid === shell?.pid);
-  assert.equal(ended !== undefined && "ended" in ended && ended.ended?.signal, 9);
+  const ends = lab.facts.flatMap((fact) => ("ended" in fact && fact.pid === shell?.pid ? [fact.ended] : []));
+  assert.equal(ends[0]?.signal, 9);
 });
 
 test("connects by IPv4, IPv6 and Unix sockets, with what came of them", async () => {
@@ -179,4 +182,15 @@ test("a flood of connects is counted, and hides no program", async () => {
     await lab.run("/bin/true after-the-flood");
     return lab.runs.some(({ argv }) => argv[1] === "after-the-flood") ? true : undefined;
   });
+});
+
+test("nothing stays in the kernel when its warden is killed", async () => {
+  const parent = spawn(process.execPath, [join(import.meta.dirname, "tap-parent.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [said] = (await once(parent.stdout, "data")) as [Buffer];
+  const loader = Number(said.toString());
+  assert.ok(existsSync(`/proc/${loader}`) && loader > 0);
+  parent.kill("SIGKILL");
+  await eventually(() => (existsSync(`/proc/${loader}`) ? undefined : true));
 });

@@ -70,7 +70,7 @@ export class Lab implements AsyncDisposable {
     });
     tap.stdin?.write(loaderCommand(true, namespace));
     // From here on it is seen.
-    await eventually(async () => {
+    await eventually(() => {
       lab.#shell("/bin/true seen\n");
       return lab.facts.some((fact) => fact.did === "run" && fact.argv[1] === "seen") ? true : undefined;
     });
