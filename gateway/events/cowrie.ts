@@ -1,12 +1,12 @@
 import type { Observation } from "../evidence/observation.ts";
 import { clientKex, clientSize, clientVariable, clientVersion, malformedPacket } from "./client.ts";
-import { command } from "./command.ts";
+import { command, commandEnded } from "./command.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { forwardAsked, forwardData } from "./forward.ts";
 import { keyShown, login } from "./login.ts";
 import { sandboxFactEvents } from "./sandbox-fact.ts";
 import { connected } from "./session.ts";
-import { upload } from "./upload.ts";
+import { dropped, upload } from "./upload.ts";
 
 /** What the events of a gateway say that its recordings do not. */
 export interface EventContext {
@@ -31,12 +31,16 @@ export function cowrieEvents(observation: Observation, context: EventContext): E
       return login(observation, context.arch);
     case "command":
       return command(observation);
+    case "command-ended":
+      return commandEnded(observation);
     case "terminal":
       return [clientSize(observation)];
     case "variable":
       return [clientVariable(observation)];
     case "transfer":
       return upload(observation, observation.channel);
+    case "dropped":
+      return dropped(observation);
     case "forward":
       return [forwardAsked(observation)];
     case "forward-data":
@@ -52,7 +56,6 @@ export function cowrieEvents(observation: Observation, context: EventContext): E
     case "session-ended":
     case "channel-opened":
     case "channel-closed":
-    case "command-ended":
     case "typed":
     case "subsystem":
     case "file-operation":

@@ -1,20 +1,26 @@
 import { asText, type ByteString } from "../model/bytes.ts";
-import type { Transferred } from "../evidence/observation.ts";
+import type { Dropped, Transferred } from "../evidence/observation.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { CHANNEL, field, maybe, type EventRows } from "./field.ts";
 import { textField } from "./text-fields.ts";
 
 export const UPLOAD_EVENTS: EventRows = {
   "session.file_upload": {
-    when: "a file came in whole by SFTP or SCP",
+    when: "a file came in whole by SFTP or SCP, or shell commands wrote one of which all is known; see below",
     fields: {
       filename: field("text"),
-      outfile: field("string"),
+      outfile: maybe("string", "not of `shell`"),
       shasum: field("sha256"),
       duplicate: maybe("boolean", "SCP, as are the next two"),
       url: maybe("text", "its last name"),
       destfile: maybe("text"),
-      mitsubako_transfer: field("string", "`sftp`, `scp`"),
+      mitsubako_transfer: field("string", "`sftp`, `scp`, `shell`"),
+      mitsubako_dropped: maybe(
+        "string",
+        "of `shell`: `echo`, `printf`, `here-document`, `standard input`, `copy`",
+      ),
+      mitsubako_decoded: maybe("string", "`base64` or `hex`"),
+      mitsubako_pieces: maybe("integer", "of `shell`: messages that wrote to it, at most 256"),
       mitsubako_size: field("integer", "bytes"),
       ...CHANNEL,
     },
@@ -45,6 +51,25 @@ export function upload(file: Transferred, channel: number): EventBody[] {
       mitsubako_transfer: file.protocol,
       mitsubako_size: file.size,
       mitsubako_channel: channel,
+    },
+  ];
+}
+
+/** A file that was written by shell commands, by its content; whether it is kept is known at the capture. */
+export function dropped(file: Dropped): EventBody[] {
+  if (file.sha256 === undefined) return [];
+  return [
+    {
+      eventid: "cowrie.session.file_upload",
+      message: `File ${asText(file.path)} written by shell commands, ${file.size} bytes`,
+      ...textField("filename", file.path),
+      shasum: file.sha256,
+      mitsubako_transfer: "shell",
+      mitsubako_dropped: file.way,
+      ...(file.decoded === undefined ? {} : { mitsubako_decoded: file.decoded }),
+      mitsubako_pieces: file.pieces.length,
+      mitsubako_size: file.size,
+      mitsubako_channel: file.channel,
     },
   ];
 }

@@ -6,9 +6,9 @@ import { isSftpServer, isShell } from "./exec-kind.ts";
 import type { Command, Observed } from "./observation.ts";
 import { ScpFiles } from "./scp-files.ts";
 import { SftpFiles } from "./sftp-files.ts";
-import { PlainLines, type PlainLine } from "./plain-lines.ts";
-import { ShellCommands, type ShellTold } from "./shell-commands.ts";
-import { ShellLines } from "./shell-lines.ts";
+import { ShellChannel } from "./shell-channel.ts";
+import type { ShellTold } from "./shell-commands.ts";
+import type { GrowingFiles } from "./shell-files.ts";
 
 /** One channel: what it was used for, and what can be read in its bytes. */
 export class ChannelObserver {
@@ -17,7 +17,8 @@ export class ChannelObserver {
   readonly #forward: { readonly host: ByteString; readonly port: number } | undefined;
   #columns: number | undefined;
   #contents: Contents = { kind: "opaque" };
-  readonly #commands = new ShellCommands();
+  readonly #dropped: GrowingFiles;
+  #shell: ShellChannel | undefined;
   #at = 0n;
   #sent = 0;
   #received = 0;
@@ -31,8 +32,10 @@ export class ChannelObserver {
   constructor(
     channel: number,
     type: ByteString,
+    dropped: GrowingFiles,
     forward?: { readonly host: ByteString; readonly port: number },
   ) {
+    this.#dropped = dropped;
     this.#channel = channel;
     this.#type = type;
     this.#forward = forward;
@@ -59,6 +62,8 @@ export class ChannelObserver {
         }
         return this.#close();
       case "channel-eof":
+        if (from === "downstream") this.#shell?.inputEnds(true, this.#at);
+        return this.#told();
       case "channel-open-confirmation":
       case "channel-window-adjust":
       case "channel-success":
@@ -107,12 +112,10 @@ export class ChannelObserver {
     switch (contents.kind) {
       case "opaque":
         return NONE;
-      case "terminal":
-        if (from === "downstream") contents.lines.input(data);
-        else contents.lines.output(data);
+      case "shell":
+        if (from === "downstream") this.#shell?.input(data, this.#at);
+        else this.#shell?.output(data, this.#at);
         return this.#told();
-      case "plain":
-        return from === "downstream" ? this.#plain(contents.lines.input(data)) : NONE;
       case "sftp":
         return this.#inChannel(
           from === "downstream" ? contents.files.client(data) : contents.files.server(data),
@@ -127,26 +130,9 @@ export class ChannelObserver {
   #contentsEnd(): readonly Observed[] {
     const contents = this.#contents;
     this.#contents = { kind: "opaque" };
-    switch (contents.kind) {
-      case "opaque":
-        this.#commands.end(this.#exitStatus);
-        return this.#told();
-      case "terminal":
-        contents.lines.end();
-        this.#commands.end(this.#exitStatus);
-        return this.#told();
-      case "plain": {
-        const last = this.#plain(contents.lines.end());
-        this.#commands.end(this.#exitStatus);
-        return [...last, ...this.#told()];
-      }
-      case "sftp":
-      case "scp":
-        this.#commands.end(this.#exitStatus);
-        return [...this.#inChannel(contents.files.end()), ...this.#told()];
-      default:
-        return contents satisfies never;
-    }
+    const moved = "files" in contents ? this.#inChannel(contents.files.end()) : NONE;
+    this.#shell?.end(this.#exitStatus, this.#at);
+    return [...moved, ...this.#told()];
   }
 
   /** What strangers send in a channel may be anything; what cannot be read is not looked at any further. */
@@ -186,17 +172,16 @@ export class ChannelObserver {
       }
       case "window-change": {
         const { columns, rows } = request.size;
-        if (this.#contents.kind === "terminal") this.#contents.lines.resize(columns);
+        this.#shell?.resize(columns);
         return [{ kind: "terminal", change: "resized", channel, columns, rows }];
       }
       case "env":
         return [{ kind: "variable", channel, name: request.variable, value: request.value }];
       case "shell":
-        this.#contents = this.#shell();
+        this.#shellBegins(undefined, this.#shellInput());
         return NONE;
       case "exec":
-        this.#contents = this.#program(request.command);
-        this.#commands.asked(request.command, this.#at);
+        this.#program(request.command);
         return this.#told("exec");
       case "subsystem":
         if (request.subsystem === "sftp") this.#contents = { kind: "sftp", files: new SftpFiles() };
@@ -206,21 +191,21 @@ export class ChannelObserver {
     }
   }
 
-  #shell(): Contents {
-    return this.#columns === undefined
-      ? { kind: "plain", lines: new PlainLines() }
-      : {
-          kind: "terminal",
-          lines: new ShellLines(this.#columns, (line) => this.#commands.line(line, this.#at)),
-        };
+  #shellInput(): "lines" | { readonly columns: number } {
+    return this.#columns === undefined ? "lines" : { columns: this.#columns };
+  }
+
+  #shellBegins(command: string | undefined, input: ConstructorParameters<typeof ShellChannel>[3]): void {
+    this.#shell = new ShellChannel(this.#channel, this.#dropped, command, input, this.#at);
+    this.#contents = { kind: "shell" };
   }
 
   /** What an exec request's own input is: a shell's lines, a file transfer, or something of the program's. */
-  #program(command: string): Contents {
-    if (isShell(command)) return this.#shell();
-    if (isSftpServer(command)) return { kind: "sftp", files: new SftpFiles() };
+  #program(command: string): void {
+    this.#shellBegins(command, isShell(command) ? this.#shellInput() : "command");
+    if (isSftpServer(command)) this.#contents = { kind: "sftp", files: new SftpFiles() };
     const files = ScpFiles.of(command);
-    return files === undefined ? { kind: "opaque" } : { kind: "scp", files };
+    if (files !== undefined) this.#contents = { kind: "scp", files };
   }
 
   #serverRequest({ request }: ChannelRequest): readonly Observed[] {
@@ -229,13 +214,8 @@ export class ChannelObserver {
     return NONE;
   }
 
-  #plain(lines: readonly PlainLine[]): readonly Observed[] {
-    for (const { text, exact } of lines) this.#commands.entered(text, exact, this.#at);
-    return this.#told();
-  }
-
   #told(way: Command["way"] = "shell"): readonly Observed[] {
-    return this.#commands.take().flatMap((told) => observedOf(told, this.#channel, way, this.#at));
+    return (this.#shell?.take() ?? []).flatMap((told) => observedOf(told, this.#channel, way, this.#at));
   }
 
   #inChannel<T extends object>(observed: readonly T[]): (T & { channel: number })[] {
@@ -245,8 +225,7 @@ export class ChannelObserver {
 
 type Contents =
   | { readonly kind: "opaque" }
-  | { readonly kind: "terminal"; readonly lines: ShellLines }
-  | { readonly kind: "plain"; readonly lines: PlainLines }
+  | { readonly kind: "shell" }
   | { readonly kind: "sftp"; readonly files: SftpFiles }
   | { readonly kind: "scp"; readonly files: ScpFiles };
 

@@ -13,11 +13,12 @@ export class EchoLine {
   alternateScreen = false;
 
   constructor(columns: number) {
-    this.#columns = columns > 0 ? columns : 80;
+    this.#columns = 80;
+    this.resize(columns);
   }
 
   resize(columns: number): void {
-    if (columns > 0) this.#columns = columns;
+    if (columns > 0) this.#columns = Math.min(columns, WIDEST);
   }
 
   /** Feeds one byte of output. Returns what changed that a reader of commands needs to know. */
@@ -71,6 +72,11 @@ export class EchoLine {
   /** The line completed last by a line feed, as `written`. */
   get completed(): string {
     return this.#completed.join("");
+  }
+
+  /** Its first cells. */
+  completedTo(cells: number): string {
+    return this.#completed.slice(0, cells).join("");
   }
 
   get isEmpty(): boolean {
@@ -166,7 +172,7 @@ export class EchoLine {
           this.#cells.splice(this.#cursor, 0, ...Array<string>(count).fill(" "));
         return undefined;
       case "C":
-        this.#cursor = Math.min(this.#cursor + count, LONGEST_SHOWN);
+        this.#cursor = Math.min(this.#cursor + count, this.#nextRow - 1);
         return undefined;
       case "D":
         this.#cursor = Math.max(0, this.#cursor - count);
@@ -178,7 +184,7 @@ export class EchoLine {
         this.#cursor = Math.min(this.#cursor + count * this.#columns, LONGEST_SHOWN);
         return undefined;
       case "G":
-        this.#cursor += count - 1 - (this.#cursor % this.#columns);
+        this.#cursor += Math.min(count, this.#columns) - 1 - (this.#cursor % this.#columns);
         return undefined;
       case "H":
         this.#cells = [];
@@ -190,6 +196,7 @@ export class EchoLine {
   }
 }
 
+const WIDEST = 1024;
 /** More than any terminal shows at once. */
 export const LONGEST_SHOWN = 16_384;
 const LONGEST_PROMPT = 256;

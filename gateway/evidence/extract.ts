@@ -83,6 +83,8 @@ function textSize(observation: Observation): number {
     case "command-ended":
     case "typed":
       return observation.text.length;
+    case "dropped":
+      return observation.path.length + 8 * observation.pieces.length;
     case "forward-data":
       return observation.data.length;
     case "network":

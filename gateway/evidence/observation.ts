@@ -37,6 +37,7 @@ export type Observed =
   | Subsystem
   | (Transferred & InChannel)
   | (FileOperation & InChannel)
+  | Dropped
   | ForwardAsked
   | ForwardData
   | ListenAsked
@@ -169,6 +170,30 @@ export interface Transferred {
   readonly whole: boolean;
   /** Of the content, when it was seen whole and in order. */
   readonly sha256?: string;
+}
+
+/**
+ * A file that shell commands wrote out of what stands in them (here-documents, echo, printf, decoders of base64 and hexadecimal), or
+ * out of what their channel sent. Told when it is written anew, or at the session's end.
+ */
+export interface Dropped extends InChannel {
+  readonly kind: "dropped";
+  /** As said in the command; relative ones as they are. */
+  readonly path: ByteString;
+  /** Of its beginning. copy: out of other such files. */
+  readonly way: "echo" | "printf" | "here-document" | "standard input" | "copy";
+  readonly decoded?: "base64" | "hex";
+  /** When it began, in nanoseconds since the session's start. */
+  readonly startedAt: bigint;
+  readonly size: number;
+  /** All of it is known, as far as the commands did what they say. */
+  readonly whole: boolean;
+  /** Of the content, when that is whole. */
+  readonly sha256?: string;
+  /** It was added to a file of which the beginning is not known. */
+  readonly appended?: true;
+  /** Entries that wrote to it; the first 256. */
+  readonly pieces: readonly number[];
 }
 
 export interface FileOperation {

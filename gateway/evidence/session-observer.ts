@@ -1,6 +1,8 @@
 import type { ByteString } from "../model/bytes.ts";
 import type { Answer, Attempt, Credential, CredentialDropped, Entry, Fact } from "../model/entries.ts";
 import { ChannelObserver } from "./channel-observer.ts";
+import { DroppedHashes } from "./dropped-hashes.ts";
+import { GrowingFiles } from "./shell-files.ts";
 import { sandboxFactOf } from "./sandbox-fact.ts";
 import type { Observation, Observed, Offered, Tried } from "./observation.ts";
 import { parseConnectionMessage } from "../ssh/messages/message.ts";
@@ -18,6 +20,8 @@ export class SessionObserver {
   #attempt: { readonly asked: Attempt; credential?: Credential | CredentialDropped } | undefined;
   readonly #keysOffered = new Set<string>();
   readonly #channels = new Map<number, ChannelObserver>();
+  readonly #hashes = new DroppedHashes(() => this.#entry);
+  readonly #dropped = new GrowingFiles(this.#hashes.open);
 
   push(entry: Entry): Observation[] {
     this.#entry++;
@@ -40,6 +44,8 @@ export class SessionObserver {
     const observed: Observed[] = this.#unanswered();
     for (const channel of this.#channels.values()) observed.push(...channel.end());
     this.#channels.clear();
+    this.#dropped.finish();
+    observed.push(...this.#hashes.take());
     return observed;
   }
 
@@ -111,8 +117,9 @@ export class SessionObserver {
     const channel = this.#channels.get(ordinal);
     if (channel === undefined) return NONE;
     const observed = channel.message(from, message, this.#at);
+    const dropped = this.#hashes.take();
     if (channel.over) this.#channels.delete(ordinal);
-    return observed;
+    return dropped.length === 0 ? observed : [...observed, ...dropped];
   }
 
   #opened(
@@ -134,7 +141,7 @@ export class SessionObserver {
         originatorPort: open.origin.port,
       });
     if (ordinal !== 0 && this.#channels.size < MOST_CHANNELS)
-      this.#channels.set(ordinal, new ChannelObserver(ordinal, channelType, forward));
+      this.#channels.set(ordinal, new ChannelObserver(ordinal, channelType, this.#dropped, forward));
     return observed;
   }
 }

@@ -45,13 +45,15 @@ export class ShellCommands {
   /** Lines of a command that is not whole yet. */
   #pending: string[] = [];
   #size = 0;
-  /** Characters that were read again and again to see whether it is. */
+  /** Characters of all lines, and those that were read again and again to see whether a command is whole. */
+  #entered = 0;
   #work = 0;
   #exact = true;
   #startedAt = 0n;
   /** Only this ends the here-document that the last line stands in. */
   #delimiter: string | undefined;
   #running: Given | undefined;
+  #request: Given | undefined;
   /** The command before, as long as its status is the shell's last. */
   #last: Given | undefined;
   /** A program with prompts of its own reads. */
@@ -92,14 +94,16 @@ export class ShellCommands {
     for (const line of text.split("\n")) this.#line(line, exact, at);
   }
 
-  /** The whole command of an exec request: it runs from the home. */
+  /** The whole command of an exec request: it runs from the home, and ends with its channel. */
   asked(text: string, at: bigint): void {
     this.#command(text, true, at, true);
+    this.#request = this.#running;
+    this.#running = undefined;
   }
 
   /** @param exitStatus of the channel. */
   end(exitStatus: number | undefined): void {
-    if (this.#isPending) this.#whole(false);
+    this.wholeAsItIs();
     const running = this.#running;
     this.#running = undefined;
     const given = running === undefined ? undefined : exitGiven(running.text);
@@ -108,6 +112,13 @@ export class ShellCommands {
     const isOfLast = running === undefined || (endsShell(running.text) && given === undefined);
     if (isOfLast && this.#last !== undefined && exitStatus !== undefined) this.#over(this.#last, exitStatus);
     this.#last = undefined;
+    if (this.#request !== undefined && exitStatus !== undefined) this.#over(this.#request, exitStatus);
+    this.#request = undefined;
+  }
+
+  /** No more lines will come: what there is of a command is one. */
+  wholeAsItIs(): void {
+    if (this.#isPending) this.#whole(false);
   }
 
   take(): ShellTold[] {
@@ -125,18 +136,22 @@ export class ShellCommands {
     }
     this.#pending.push(line);
     this.#size += line.length + 1;
+    this.#entered += line.length + 1;
     this.#exact &&= exact;
-    if (
-      this.#delimiter !== undefined &&
-      line.trimStart() !== this.#delimiter &&
-      this.#size <= LONGEST_COMMAND
-    )
-      return;
+    if (this.#goesOn(line) && this.#size <= LONGEST_COMMAND) return;
     this.#work += this.#size;
-    const isTooMuch = this.#size > LONGEST_COMMAND || this.#work > MOST_WORK;
+    const isTooMuch = this.#size > LONGEST_COMMAND || this.#work > LEAST_WORK + this.#entered * MOST_READINGS;
     const read = isTooMuch ? undefined : readShell(this.#pending.join("\n"));
     this.#delimiter = read?.delimiter;
     if (read?.open !== true) this.#whole(!isTooMuch);
+  }
+
+  /** Seen without reading all of it again: it is in a here-document, or the line's end is escaped. */
+  #goesOn(line: string): boolean {
+    if (this.#delimiter !== undefined) return line.trimStart() !== this.#delimiter;
+    let end = line.length;
+    while (line[end - 1] === "\\") end--;
+    return (line.length - end) % 2 === 1;
   }
 
   #whole(isWhole: boolean): void {
@@ -207,12 +222,13 @@ export class ShellCommands {
   #forget(): void {
     this.#pending = [];
     this.#size = 0;
-    this.#work = 0;
     this.#exact = true;
     this.#delimiter = undefined;
   }
 }
 
 const LONGEST_COMMAND = 1024 * 1024;
-const MOST_WORK = 32 * 1024 * 1024;
+/** Who has that much read again is no person. */
+const LEAST_WORK = 1024 * 1024;
+const MOST_READINGS = 16;
 const NOTHING: ShellTold[] = [];

@@ -212,9 +212,9 @@ export class ShellLines {
       if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
       this.#mode = "busy";
     } else if (this.#mode !== "editing") {
-      const { completed } = this.#screen;
+      const completed = this.#screen.completedTo(LONGEST_OUTPUT);
       if (this.#prompt !== "" && completed.startsWith(this.#prompt)) this.#ahead.promptSeen();
-      this.#tell({ kind: "output", text: completed.slice(0, LONGEST_OUTPUT).trimEnd() });
+      this.#tell({ kind: "output", text: completed.trimEnd() });
     }
   }
 

@@ -39,7 +39,7 @@ class ShellReader {
   read(): ShellText {
     let open = false;
     while (this.#at < this.#text.length && !open) {
-      const operator = OPERATOR.exec(this.#text.slice(this.#at, this.#at + LONGEST_OPERATOR))?.[0];
+      const operator = operatorAt(this.#text, this.#at);
       if (operator !== undefined && !this.#beginsWord(operator)) {
         this.#at += operator.length;
         open = !this.#operator(operator);
@@ -266,6 +266,14 @@ const HOW: Readonly<Record<string, Redirect["how"]>> = {
   ">>": "append",
   "&>>": "append",
 };
+
+function operatorAt(text: string, at: number): string | undefined {
+  const first = text[at] ?? "";
+  if ("()\n".includes(first)) return first;
+  return " \t<>&|;0123456789".includes(first)
+    ? OPERATOR.exec(text.slice(at, at + LONGEST_OPERATOR))?.[0]
+    : undefined;
+}
 
 const OPERATOR = /^(?:[ \t]+|\n|\d*(?:<<<|<<-|<<|<&|<>|<|>>|>&|>\||>)|&>>|&>|&&|&|\|\||\|&|\||;;|;|\(|\))/;
 const LONGEST_OPERATOR = 64;

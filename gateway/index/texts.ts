@@ -126,6 +126,11 @@ function told(one: Observation): readonly Given[] {
         ["file", one.path],
         ["sha256", one.sha256],
       ];
+    case "dropped":
+      return [
+        ["file", one.path],
+        ["sha256", one.sha256],
+      ];
     case "file-operation":
       return [
         ["file", one.path],

@@ -41,6 +41,8 @@ export function deed(one: Observation, failures: Failures): string | undefined {
       return `[${one.channel}] subsystem ${showable(one.name)}`;
     case "transfer":
       return `[${one.channel}] ${one.direction} by ${one.protocol}: ${showable(one.path as ByteString)}, ${bytes(one.size)}${one.whole ? "" : ", not whole"}${one.sha256 === undefined ? "" : `, sha256 ${one.sha256}`}`;
+    case "dropped":
+      return `[${one.channel}] wrote ${showable(one.path)} by shell (${one.way}${one.decoded === undefined ? "" : `, ${one.decoded}`}), ${bytes(one.size)}${one.sha256 === undefined ? ", not known in full" : `, sha256 ${one.sha256}`}`;
     case "file-operation":
       return `[${one.channel}] ${one.operation} ${showable(one.path as ByteString)}${one.to === undefined ? "" : ` → ${showable(one.to as ByteString)}`}${one.done ? "" : " (refused)"}`;
     case "forward":

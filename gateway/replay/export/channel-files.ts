@@ -1,24 +1,20 @@
 import { isSftpServer, isShell } from "../../evidence/exec-kind.ts";
 import { ScpFiles } from "../../evidence/scp-files.ts";
 import { SftpFiles } from "../../evidence/sftp-files.ts";
-import { ShellCommands } from "../../evidence/shell-commands.ts";
-import { ShellLines } from "../../evidence/shell-lines.ts";
+import { ShellChannel } from "../../evidence/shell-channel.ts";
+import type { GrowingFiles } from "../../evidence/shell-files.ts";
 import type { OpenContents } from "../../evidence/contents.ts";
 import type { Origin } from "../../model/entries.ts";
 import type { ConnectionMessage } from "../../ssh/messages/message.ts";
 import type { RequestDetail } from "../../ssh/messages/channel-request.ts";
 import type { FileStore } from "./file-store.ts";
-import { PlainInput } from "./plain-input.ts";
-import { ShellFiles, type GrowingFiles } from "./shell-files.ts";
 
 /** Some clients ask for all of a file before they read the first answer. */
 const MOST_ASKED = 16_384;
 
 type Contents =
   | { readonly kind: "opaque" }
-  | { readonly kind: "terminal"; readonly lines: ShellLines }
-  | { readonly kind: "plain"; readonly input: PlainInput }
-  | { readonly kind: "standard input" }
+  | { readonly kind: "shell"; readonly shell: ShellChannel }
   | { readonly kind: "sftp"; readonly files: SftpFiles }
   | { readonly kind: "scp"; readonly files: ScpFiles };
 
@@ -26,24 +22,24 @@ type Contents =
 export class ChannelFiles {
   readonly #channel: number;
   readonly #store: FileStore;
-  readonly #shell: ShellFiles;
-  readonly #commands = new ShellCommands();
+  readonly #growing: GrowingFiles;
   #columns: number | undefined;
   #contents: Contents = { kind: "opaque" };
-  #at = "";
-  #ended = false;
+  #at = 0n;
+  #timeOfDay = "";
   #closedBy: Origin | undefined;
   over = false;
 
   constructor(channel: number, store: FileStore, growing: GrowingFiles) {
     this.#channel = channel;
     this.#store = store;
-    this.#shell = new ShellFiles(growing, channel);
+    this.#growing = growing;
   }
 
-  /** @param at time of day. */
-  message(from: Origin, message: ConnectionMessage, at: string): void {
+  /** @param at nanoseconds since the session's start, and the time of day. */
+  message(from: Origin, message: ConnectionMessage, at: bigint, timeOfDay: string): void {
     this.#at = at;
+    this.#timeOfDay = timeOfDay;
     switch (message.kind) {
       case "channel-data":
         this.#guarded(() => {
@@ -54,7 +50,8 @@ export class ChannelFiles {
         if (from === "downstream") this.#request(message.request);
         break;
       case "channel-eof":
-        if (from === "downstream") this.#inputEnds(true);
+        if (from === "downstream" && this.#contents.kind === "shell")
+          this.#contents.shell.inputEnds(true, this.#at);
         break;
       case "channel-close":
         if (this.#closedBy !== undefined && this.#closedBy !== from) this.end();
@@ -70,21 +67,9 @@ export class ChannelFiles {
   end(): void {
     if (this.over) return;
     this.over = true;
-    this.#inputEnds(false);
     const contents = this.#contents;
-    if (contents.kind === "sftp" || contents.kind === "scp") contents.files.end();
-  }
-
-  #inputEnds(inOrder: boolean): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const contents = this.#contents;
-    if (contents.kind === "terminal") {
-      contents.lines.end();
-      this.#commands.end(undefined);
-      this.#lines();
-    } else if (contents.kind === "plain") contents.input.end(this.#at);
-    this.#shell.end(inOrder);
+    if (contents.kind === "shell") contents.shell.end(undefined, this.#at);
+    else if (contents.kind !== "opaque") contents.files.end();
   }
 
   #data(from: Origin, data: Buffer): void {
@@ -93,16 +78,10 @@ export class ChannelFiles {
     switch (contents.kind) {
       case "opaque":
         break;
-      case "terminal":
-        if (isInput) contents.lines.input(data);
-        else contents.lines.output(data);
-        this.#lines();
-        break;
-      case "plain":
-        if (isInput) contents.input.push(data, this.#at);
-        break;
-      case "standard input":
-        if (isInput) this.#shell.input(data);
+      case "shell":
+        if (isInput) contents.shell.input(data, this.#at);
+        else contents.shell.output(data, this.#at);
+        contents.shell.take();
         break;
       case "sftp":
         if (isInput) contents.files.client(data);
@@ -116,26 +95,16 @@ export class ChannelFiles {
     }
   }
 
-  #lines(): void {
-    for (const told of this.#commands.take()) {
-      if (told.kind === "typed") this.#shell.typed(told.text, false);
-      else if (told.kind === "command")
-        for (const [index, line] of told.text.split("\n").entries())
-          if (index === 0) this.#shell.prompted(line, told.exact, this.#at);
-          else this.#shell.line(line, told.exact, this.#at);
-    }
-  }
-
   #request(request: RequestDetail): void {
     switch (request.kind) {
       case "pty-req":
         this.#columns = request.size.columns;
         break;
       case "window-change":
-        if (this.#contents.kind === "terminal") this.#contents.lines.resize(request.size.columns);
+        if (this.#contents.kind === "shell") this.#contents.shell.resize(request.size.columns);
         break;
       case "shell":
-        this.#contents = this.#shellContents();
+        this.#contents = this.#shell(undefined, true);
         break;
       case "exec":
         this.#contents = this.#program(request.command);
@@ -147,19 +116,19 @@ export class ChannelFiles {
     }
   }
 
-  #shellContents(): Contents {
-    return this.#columns === undefined
-      ? { kind: "plain", input: new PlainInput(this.#shell) }
-      : { kind: "terminal", lines: new ShellLines(this.#columns, (line) => this.#commands.line(line, 0n)) };
+  #shell(command: string | undefined, readsLines: boolean): Contents {
+    const lines = this.#columns === undefined ? "lines" : { columns: this.#columns };
+    const input = readsLines ? lines : "command";
+    return {
+      kind: "shell",
+      shell: new ShellChannel(this.#channel, this.#growing, command, input, this.#at),
+    };
   }
 
   #program(command: string): Contents {
-    if (isShell(command)) return this.#shellContents();
     if (isSftpServer(command)) return this.#sftp();
     const files = ScpFiles.of(command, this.#transferred);
-    if (files !== undefined) return { kind: "scp", files };
-    this.#shell.command(command, this.#at);
-    return { kind: "standard input" };
+    return files === undefined ? this.#shell(command, isShell(command)) : { kind: "scp", files };
   }
 
   #sftp(): Contents {
@@ -167,7 +136,7 @@ export class ChannelFiles {
   }
 
   readonly #transferred: OpenContents = ({ protocol, path }) =>
-    this.#store.add({ way: protocol, path, channel: this.#channel, at: this.#at });
+    this.#store.add({ way: protocol, path, channel: this.#channel, at: this.#timeOfDay });
 
   /** What strangers send may be anything; what cannot be read is not looked at any further. */
   #guarded(read: () => void): void {

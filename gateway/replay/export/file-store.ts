@@ -2,6 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Contents } from "../../evidence/contents.ts";
+import type { Encoding } from "../../evidence/decoder.ts";
+import type { DroppedFile } from "../../evidence/dropped-file.ts";
 import type { Transferred } from "../../evidence/observation.ts";
 import { fromByteString, toByteString, type ByteString } from "../../model/bytes.ts";
 import { jsonText } from "../../model/json.ts";
@@ -19,9 +21,9 @@ const LONGEST_PATH = 4096;
 
 /** How a file came. */
 export interface Way {
-  readonly way: "sftp" | "scp" | "standard input" | "here-document" | "echo" | "printf";
+  readonly way: "sftp" | "scp" | DroppedFile["way"];
   /** What it passed through before it was written. */
-  readonly decoded?: "base64";
+  readonly decoded?: Encoding;
   readonly channel: number;
   /** Time of day, when it began. */
   readonly at: string;

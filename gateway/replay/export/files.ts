@@ -1,8 +1,8 @@
+import { GrowingFiles } from "../../evidence/shell-files.ts";
 import { MitsubakoError } from "../../model/errors.ts";
 import { parseConnectionMessage } from "../../ssh/messages/message.ts";
 import { ChannelFiles } from "./channel-files.ts";
 import { FileStore } from "./file-store.ts";
-import { GrowingFiles } from "./shell-files.ts";
 import type { Source } from "./source.ts";
 import { timeOfDay } from "./time-of-day.ts";
 
@@ -22,7 +22,7 @@ export interface FilesTold {
 export async function files(source: Source, folder: string, channel: number | undefined): Promise<FilesTold> {
   const { startedAt } = source.opened;
   const store = new FileStore(folder);
-  const growing = new GrowingFiles(store);
+  const growing = new GrowingFiles((file) => store.add({ ...file, at: timeOfDay(startedAt, file.at) }));
   const channels = new Map<number, ChannelFiles>();
   for await (const entry of source.entries()) {
     if (entry.type !== "packet" || entry.channel === 0) continue;
@@ -36,7 +36,7 @@ export async function files(source: Source, folder: string, channel: number | un
     }
     const one = channels.get(entry.channel);
     if (one === undefined) continue;
-    one.message(entry.from, message, timeOfDay(startedAt, entry.at));
+    one.message(entry.from, message, entry.at, timeOfDay(startedAt, entry.at));
     if (one.over) channels.delete(entry.channel);
   }
   for (const one of channels.values()) one.end();

@@ -1,5 +1,6 @@
-import { unescaped } from "../../evidence/shell-escapes.ts";
-import type { Pipeline, Redirect, SimpleCommand, Word } from "./shell-words.ts";
+import { decodingOf, type Encoding } from "./decoder.ts";
+import { unescaped } from "./shell-escapes.ts";
+import type { Pipeline, ShellCommand, Word } from "./shell-text.ts";
 
 /** A pipeline that puts bytes into a file, when they can be known from what was typed or sent. */
 export interface Dropper {
@@ -10,9 +11,9 @@ export interface Dropper {
         readonly bytes: Buffer;
         readonly exact: boolean;
       }
-    | { readonly kind: "here-document"; readonly redirect: Redirect }
+    | { readonly kind: "files"; readonly paths: readonly string[] }
     | { readonly kind: "standard input" };
-  readonly decoded: boolean;
+  readonly decoded: Encoding | undefined;
   readonly to: { readonly path: string; readonly appends: boolean };
 }
 
@@ -23,11 +24,13 @@ export function dropperOf(pipeline: Pipeline): Dropper | undefined {
   let target = targetOf(first);
   const from = sourceOf(first);
   if (from === undefined) return undefined;
-  let decoded = isDecoder(first);
+  let decoded = decodingOf(nameOf(first), first.words.slice(1))?.encoding;
   for (const command of others) {
     // What went into a file does not go on, but by tee.
     if (target !== undefined && nameOf(command) !== "tee") return undefined;
-    if (isDecoder(command) && !decoded) decoded = true;
+    const decoding = decodingOf(nameOf(command), command.words.slice(1));
+    if (decoding !== undefined && decoding.files.length === 0 && decoded === undefined)
+      decoded = decoding.encoding;
     else if (!isPassing(command)) return undefined;
     target = targetOf(command) ?? target;
   }
@@ -44,16 +47,7 @@ export function emptiedBy(pipeline: Pipeline): string | undefined {
   return target?.appends === false ? target.path : undefined;
 }
 
-/** What another shell is told to do: `sh -c COMMANDS`. */
-export function commandsIn(pipeline: Pipeline): Word | undefined {
-  const [first, ...others] = pipeline;
-  if (first === undefined || others.length > 0) return undefined;
-  const command = plainCommand(first);
-  const [, flag, commands] = command.words;
-  return /^(?:ba|da|a|z|k)?sh$/.test(nameOf(command)) && flag?.text === "-c" ? commands : undefined;
-}
-
-function sourceOf(command: SimpleCommand): Dropper["from"] | undefined {
+function sourceOf(command: ShellCommand): Dropper["from"] | undefined {
   const name = nameOf(command);
   const operands = command.words.slice(1);
   if (name === "echo") return { kind: "bytes", way: "echo", ...echoed(operands) };
@@ -61,15 +55,30 @@ function sourceOf(command: SimpleCommand): Dropper["from"] | undefined {
     const printed = printedBy(operands);
     return printed === undefined ? undefined : { kind: "bytes", way: "printf", ...printed };
   }
-  if (!isPassing(command) && !isDecoder(command)) return undefined;
+  const decoding = decodingOf(name, operands);
+  const files = name === "cat" ? operands.filter(({ text }) => text !== "-") : (decoding?.files ?? []);
+  if (files.length > 0)
+    return files.every(({ text, exact }) => exact && !text.startsWith("-"))
+      ? { kind: "files", paths: files.map(({ text }) => text) }
+      : undefined;
+  if (!isPassing(command) && decoding === undefined) return undefined;
   const given = command.redirects.findLast(({ fd }) => fd === 0);
   switch (given?.how) {
-    case "here-document":
-      return { kind: "here-document", redirect: given };
+    case "here-document": {
+      const { text = "", exact = false, closed = false } = given.body ?? {};
+      return {
+        kind: "bytes",
+        way: "here-document",
+        bytes: Buffer.from(text, "latin1"),
+        exact: exact && closed,
+      };
+    }
     case "here-string": {
       const bytes = Buffer.from(`${given.to.text}\n`, "latin1");
       return { kind: "bytes", way: "here-document", bytes, exact: given.to.exact };
     }
+    case "read":
+      return given.to.exact ? { kind: "files", paths: [given.to.text] } : undefined;
     case undefined:
       return { kind: "standard input" };
     default:
@@ -77,7 +86,7 @@ function sourceOf(command: SimpleCommand): Dropper["from"] | undefined {
   }
 }
 
-function targetOf(command: SimpleCommand): Dropper["to"] | undefined {
+function targetOf(command: ShellCommand): Dropper["to"] | undefined {
   const redirect = command.redirects.findLast(
     ({ fd, how }) => fd === 1 && (how === "write" || how === "append"),
   );
@@ -98,7 +107,7 @@ function targetOf(command: SimpleCommand): Dropper["to"] | undefined {
 }
 
 /** Gives out what it is given. */
-function isPassing(command: SimpleCommand): boolean {
+function isPassing(command: ShellCommand): boolean {
   const operands = command.words.slice(1).map(({ text }) => text);
   switch (nameOf(command)) {
     case "cat":
@@ -113,22 +122,13 @@ function isPassing(command: SimpleCommand): boolean {
   }
 }
 
-function isDecoder(command: SimpleCommand): boolean {
-  if (nameOf(command) !== "base64") return false;
-  const operands = command.words.slice(1).map(({ text }) => text);
-  return (
-    operands.some((operand) => /^(-[di]*d[di]*|-D|--decode)$/.test(operand)) &&
-    operands.every((operand) => operand.startsWith("-"))
-  );
-}
-
-function nameOf(command: SimpleCommand): string {
+function nameOf(command: ShellCommand): string {
   const word = command.words[0]?.text ?? "";
   return word.slice(word.lastIndexOf("/") + 1);
 }
 
 /** Without what may stand before a command's own name. */
-function plainCommand(command: SimpleCommand): SimpleCommand {
+function plainCommand(command: ShellCommand): ShellCommand {
   let { words } = command;
   for (;;) {
     const name = nameOf({ ...command, words });
