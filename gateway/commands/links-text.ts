@@ -51,7 +51,9 @@ function linkLines({ links, common }: Links, limit: number): string[] {
     .flatMap(({ source, strength, reasons }) => [
       "",
       `${escapeText(source)}, ${strength}`,
-      ...reasons.map((reason) => `  ${reasonLine(reason)}`),
+      ...[...Map.groupBy(reasons, ({ kind }) => kind)].map(
+        ([kind, ofKind]) => `  ${LINK_RULES[kind].says}: ${ofKind.map(reasonText).join("; ")}`,
+      ),
     ]);
   if (links.length === 0) lines.push("", "Nothing that few others have links it to another source.");
   if (links.length > limit) lines.push("", `… ${links.length - limit} more sources (--limit, --json)`);
@@ -63,9 +65,9 @@ function linkLines({ links, common }: Links, limit: number): string[] {
   return lines;
 }
 
-function reasonLine({ kind, value, sources, ours, theirs }: Reason): string {
-  const spread = sources > 2 ? `; ${sources} sources have it` : "";
-  return `${LINK_RULES[kind].says}: ${cut(showable(value), 100)} (here ${ours}, there ${theirs}${spread})`;
+function reasonText({ value, sources, ours, theirs }: Reason): string {
+  const shown = /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : cut(showable(value), 100);
+  return `${shown} (${sources > 2 ? `${sources} sources; ` : ""}here ${ours}, there ${theirs})`;
 }
 
 function holdingLines(holdings: readonly Holding[], limit: number): string[] {
