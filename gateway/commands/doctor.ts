@@ -13,6 +13,7 @@ import { requireReadableCode } from "../warden/confine/code.ts";
 import { claimAddresses } from "../warden/listeners.ts";
 import { trySlot } from "../warden/slot.ts";
 import { examineLimits } from "./doctor-limits.ts";
+import { examineFileWitness } from "./doctor-witness.ts";
 import { processesSeen } from "./doctor-processes.ts";
 import { look, Warning, type Finding } from "./finding.ts";
 import { Interruption } from "./interruption.ts";
@@ -117,6 +118,7 @@ async function forPolicy(policy: Policy, engine: Engine, data: string): Promise<
       return `${chosen} takes the policy's rules (network.engine: ${policy.network.engine})`;
     }),
     ...(await examineLimits(policy, engine, data)),
+    await look("files of sandboxes", () => examineFileWitness(policy.evidence)),
     await look("processes", () => processesSeen(policy)),
     await look("sandbox image", async () => {
       try {
