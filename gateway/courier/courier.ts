@@ -173,7 +173,7 @@ export class Courier {
       sensor,
       uuid,
       message: `${dropped} events were dropped: they were too many for the spool`,
-      mitsubako_dropped: dropped,
+      mitsubako_lost: dropped,
     };
     return Buffer.from(`${JSON.stringify(event)}\n`, "utf8");
   }

@@ -4,7 +4,7 @@ import { field, type EventRows } from "./field.ts";
 export const WEBHOOK_EVENTS: EventRows = {
   "webhook.dropped": {
     when: "only to a webhook's receiver, of no session: before it the spool was full, or its disk",
-    fields: { mitsubako_dropped: field("integer", "how many events") },
+    fields: { mitsubako_lost: field("integer", "how many events") },
   },
 };
 

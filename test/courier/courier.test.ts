@@ -167,7 +167,7 @@ test("a full spool drops the oldest, and tells the receiver how many when it is 
   const total = 9910 - dropped;
   await receiver.until("the rest", ({ events }) => events.length >= total + 1);
   const [gap, ...rest] = receiver.events;
-  assert.deepEqual([gap?.["eventid"], gap?.["mitsubako_dropped"]], ["cowrie.webhook.dropped", dropped]);
+  assert.deepEqual([gap?.["eventid"], gap?.["mitsubako_lost"]], ["cowrie.webhook.dropped", dropped]);
   assert.deepEqual(faults(gap ?? {}), []);
   assert.deepEqual(sequences(rest), [...ALL(10), ...ALL(9900).map((one) => one + 100)].slice(dropped));
   sink.write(events(20_000, 1));
