@@ -67,7 +67,7 @@ export function commandIndicators(
 
 /** All of a word, without variables and braces that stand for several. */
 function isUrl(word: string): boolean {
-  return /^[a-z][a-z0-9+]{1,15}:\/\/[^\s'"`<>$\\]+$/i.test(word) && !/\{[^}]*,/.test(word);
+  return /^[a-z][a-z0-9+]{1,15}:\/\/[^\s"`<>$\\]+$/i.test(word) && !/\{[^}]*,/.test(word);
 }
 
 /** `crontab FILE`, `crontab -`: what was printed to a file or a group of commands before may be what it reads. */
