@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 /** The checkout. */
 export const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
@@ -7,6 +7,13 @@ export const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
 /** A path as the operator means it: npm runs scripts in the checkout, but the operator stands where INIT_CWD says. */
 export function givenPath(path: string): string {
   return resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
+}
+
+/** As `givenPath`, short where the operator stands in the folder or above it: for what is shown, and good for reading too. */
+export function shownPath(path: string): string {
+  const given = givenPath(path);
+  const short = relative(process.cwd(), given);
+  return short === "" || short.startsWith("..") ? given : short;
 }
 
 /** Whether the system has such a program, in the folders that root's PATH has. */

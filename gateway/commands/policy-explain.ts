@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { explain } from "../policy/explain.ts";
 import type { Explanation } from "../policy/explain.ts";
 import { loadPlaced } from "../policy/load.ts";
-import { givenPath } from "./paths.ts";
+import { shownPath } from "./paths.ts";
 
 export interface ExplainOptions {
   readonly source: string;
@@ -24,7 +24,7 @@ export async function policyExplainCommand(file: string, options: ExplainOptions
     );
   if (isIP(options.source) === 0)
     throw usage(`--source ${options.source} is no IP address.`, "Give one such as --source 203.0.113.7.");
-  const placed = await loadPlaced(givenPath(file));
+  const placed = await loadPlaced(shownPath(file));
   const explanation = explain(placed, {
     address: options.source,
     user: bytes(options.user),

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { escapeText } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { policyTemplate } from "../policy/template.ts";
-import { givenPath, PROJECT_ROOT } from "./paths.ts";
+import { givenPath, PROJECT_ROOT, shownPath } from "./paths.ts";
 
 const SCHEMA = join(PROJECT_ROOT, "policies", "policy.schema.json");
 
@@ -23,7 +23,7 @@ export async function policyInitCommand(file: string | undefined): Promise<numbe
       cause: error,
     });
   }
-  const shown = escapeText(path);
+  const shown = escapeText(shownPath(file));
   process.stdout.write(`${shown} is written. Check it with: mitsubako policy check ${shown}\n`);
   return 0;
 }

@@ -7,7 +7,7 @@ import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
 import { parseTime, TERMINAL } from "./human.ts";
 import { openIndex } from "./open-index.ts";
-import { givenPath } from "./paths.ts";
+import { givenPath, shownPath } from "./paths.ts";
 import { renderTrial } from "./policy-try-text.ts";
 import type { Trial } from "./policy-try-text.ts";
 import { progressOn } from "./progress.ts";
@@ -26,7 +26,7 @@ export async function policyTryCommand(
   progress = process.stderr.isTTY ? progressOn(process.stderr) : () => undefined,
 ): Promise<number> {
   const since = parseTime(options.since, output.now(), "--since", "first");
-  const { policy, path, hash } = await loadPolicy(givenPath(file));
+  const { policy, path, hash } = await loadPolicy(shownPath(file));
   using index = await openIndex(givenPath(options.data), output);
   progress({ percent: 0, text: "reading who came" });
   const sessions = triedSessions(index.ask, since);

@@ -9,13 +9,13 @@ import {
   renderCheck,
 } from "../policy/check-command.ts";
 import type { Circumstances } from "../policy/warnings.ts";
-import { givenPath, PROJECT_ROOT } from "./paths.ts";
+import { PROJECT_ROOT, shownPath } from "./paths.ts";
 
 export async function policyCheckCommand(
   files: readonly string[],
   options: { json?: true; strict?: true },
 ): Promise<number> {
-  const paths = files.length > 0 ? files.map(givenPath) : await policyFilesIn(join(PROJECT_ROOT, "policies"));
+  const paths = files.length > 0 ? files.map(shownPath) : await policyFilesIn(join(PROJECT_ROOT, "policies"));
   const check = await checkPolicies(paths, {
     isStrict: options.strict === true,
     circumstances: circumstancesHere(),

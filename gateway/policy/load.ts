@@ -1,6 +1,6 @@
 /** A policy file, and those that it extends → a frozen policy, or every problem in them at once. */
 import { createHash } from "node:crypto";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { policySchema } from "../model/policy.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
@@ -54,9 +54,9 @@ async function readChain(path: string): Promise<{ files: Chain; problems: Proble
   for (;;) {
     const { base, path: from } = files.at(-1) ?? files[0];
     if (base === undefined) return { files, problems: [] };
-    const next = resolve(dirname(from), base.name);
+    const next = isAbsolute(base.name) ? base.name : join(dirname(from), base.name);
     const stop = (reason: string) => ({ files, problems: [problemOf(base, reason)] });
-    if (files.some((file) => resolve(file.path) === next))
+    if (files.some((file) => resolve(file.path) === resolve(next)))
       return stop("extends this one: that would never end");
     if (files.length >= MOST_FILES) return stop(`is one too many: ${MOST_FILES} files is the most`);
     try {

@@ -6,9 +6,11 @@ import { basename, dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import type { TestContext } from "node:test";
 import { loadPlaced, loadPolicy, parsePolicy } from "../../gateway/policy/load.ts";
+import { resolvedValues } from "../../gateway/policy/explain.ts";
 import { PolicyError } from "../../gateway/policy/problem.ts";
 import { PolicyWatch } from "../../gateway/policy/watch.ts";
 import type { PolicyUpdate } from "../../gateway/policy/watch.ts";
+import { Random } from "./random.ts";
 
 async function folderOf(t: TestContext, contents: Record<string, string>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-extends-"));
@@ -163,4 +165,53 @@ describe("a policy that extends another", () => {
       assert.equal(watch.loaded.policy.sensor, "two");
     },
   );
+
+  test(
+    "whatever the files hold, the chain loads or is refused with places in them",
+    { timeout: 120_000 },
+    async (t) => {
+      const folder = await folderOf(t, {});
+      const [path, base] = [join(folder, "a.yaml"), join(folder, "b.yaml")];
+      const outcomes = { loaded: 0, refused: 0 };
+      for (let seed = 0; seed < 400; seed++) {
+        const random = new Random(seed);
+        const text = () => Array.from({ length: random.below(3) }, () => random.pick(LINES)).join("");
+        await writeFile(path, `${text()}extends: b.yaml\n${text()}`);
+        await writeFile(base, random.next() < 0.1 ? random.bytes(40) : text());
+        try {
+          const placed = await loadPlaced(path);
+          for (const { at } of resolvedValues(placed))
+            assert.ok(at === undefined || [path, base].includes(at.file));
+          outcomes.loaded++;
+        } catch (error) {
+          assert.ok(error instanceof PolicyError, `seed ${seed}: ${String(error)}`);
+          for (const { file, line, column } of error.problems)
+            assert.ok([path, base].includes(file) && line >= 1 && column >= 1, `seed ${seed}`);
+          outcomes.refused++;
+        }
+      }
+      assert.ok(outcomes.loaded > 20 && outcomes.refused > 20, JSON.stringify(outcomes));
+    },
+  );
 });
+
+const LINES = [
+  "sensor: a\n",
+  "sandbox: {pids: 64}\n",
+  "sandbox:\n  pids: 65\n",
+  "sandbox: [1]\n",
+  "sandbox:\n",
+  "auth: {rules: [{verdict: accept}]}\n",
+  "auth: {root: refuse}\n",
+  "auth: 5\n",
+  "network: {caps: {up: 1m}}\n",
+  "network: &a {caps: *a}\n",
+  "listen: [0.0.0.0:22]\n",
+  "extends: b.yaml\n",
+  "__proto__: {sensor: x}\n",
+  "<<: {sensor: x}\n",
+  "# nothing\n",
+  "?\n",
+  "- x\n",
+  "\u0000",
+] as const;
