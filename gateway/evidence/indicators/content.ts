@@ -18,11 +18,12 @@ export function contentIndicators(path: string, content: Buffer): Found[] {
   if (path === "/etc/passwd") return rootsIn(content.toString("latin1"));
   if (path === "/etc/shadow") return changedRoot(content.toString("latin1"));
   const text = content.toString("latin1");
-  if (!isText(text)) return [...written(path, ""), ...stringsOf(text)];
+  if (text.startsWith("\x7fELF")) return [...written(path, ""), ...stringsOf(text)];
   if (/\/known_hosts2?$/.test(path)) return [];
   return [
+    // A control character in a crontab keeps no line of it from being run.
     ...written(path, text),
-    ...scanText(text),
+    ...(isText(text) ? scanText(text) : stringsOf(text)),
     ...sshKeysIn(text, { account: accountOfPath(path), file: path }),
   ];
 }
