@@ -16,6 +16,16 @@ export const COMMAND_EVENTS: EventRows = {
       ...CHANNEL,
     },
   },
+  "command.success": {
+    when: "a command that was given to `busybox` and ended well, when that is known; of other commands Cowrie has none either",
+    fields: {
+      input: field("text"),
+      mitsubako_exit_status: field("integer"),
+      mitsubako_command: field("integer", "as in `command.input`"),
+      duration_ms: field("integer", "from its first line to its end"),
+      ...CHANNEL,
+    },
+  },
   "command.failed": {
     when: "a command of which the program was not found (127) or may not be run (126), when that is known; after its `command.input`",
     fields: {
@@ -43,14 +53,16 @@ export function command({ text, way, exact, number, directory, channel }: Comman
   ];
 }
 
-/** Cowrie's word for a command that there is not. What ended in another way makes no event. */
+/** Cowrie's words for a command that there is not, and for one that busybox knows. What ended in another way makes no event. */
 export function commandEnded(ended: CommandEnded & { readonly at: bigint }): EventBody[] {
   const { text, number, exitStatus, channel, at, startedAt } = ended;
-  if (exitStatus !== 126 && exitStatus !== 127) return [];
+  const isSuccess = exitStatus === 0 && /^\s*(?:\S*\/)?busybox\s/.test(text);
+  if (exitStatus !== 126 && exitStatus !== 127 && !isSuccess) return [];
+  const how = isSuccess ? "found" : exitStatus === 127 ? "not found" : "not run";
   return [
     {
-      eventid: "cowrie.command.failed",
-      message: `Command ${exitStatus === 127 ? "not found" : "not run"}: ${asText(text)}`,
+      eventid: isSuccess ? "cowrie.command.success" : "cowrie.command.failed",
+      message: `Command ${how}: ${asText(text)}`,
       ...textField("input", text),
       mitsubako_exit_status: exitStatus,
       mitsubako_command: number,

@@ -15,8 +15,11 @@ export type EventBody = { readonly eventid: `cowrie.${string}`; readonly message
   Record<string, EventValue>
 >;
 
+/** What a sink takes: an event of a session, or one of the gateway itself. */
+export type WrittenEvent = CowrieEvent | EventBody;
+
 export type EventValue = string | number | boolean | readonly string[];
 
-export function eventLine(event: CowrieEvent): string {
+export function eventLine(event: WrittenEvent): string {
   return `${jsonText(event)}\n`;
 }

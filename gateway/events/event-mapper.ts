@@ -5,6 +5,7 @@ import { SessionObserver } from "../evidence/session-observer.ts";
 import { microsAt, showMicros } from "../model/timestamps.ts";
 import type { CowrieEvent, EventBody } from "./cowrie-event.ts";
 import { cowrieEvents, type EventContext } from "./cowrie.ts";
+import { FailedDownloads } from "./failed-downloads.ts";
 import { closing, type FinishedRecording } from "./session.ts";
 import { WitnessedFiles } from "./witnessed-files.ts";
 
@@ -15,6 +16,7 @@ import { WitnessedFiles } from "./witnessed-files.ts";
 export class EventMapper {
   readonly #context: EventContext;
   readonly #observer = new SessionObserver();
+  readonly #failed = new FailedDownloads();
   #envelope: EventEnvelope | undefined;
   #last = 0n;
   #ended: SessionEnded | undefined;
@@ -72,6 +74,7 @@ export class EventMapper {
         observation.kind === "file"
           ? this.#envelope.files.events(observation)
           : cowrieEvents(observation, this.#context);
+      bodies.push(...this.#failed.observe(observation));
       if (this.#envelope.count + bodies.length > MOST_EVENTS) this.#leftOut += bodies.length;
       else events.push(...this.#envelope.wrap(observation.at, bodies));
     }

@@ -1,10 +1,12 @@
 import { CLIENT_EVENTS } from "./client.ts";
 import { COMMAND_EVENTS } from "./command.ts";
 import { CAPTURED_FILE_EVENTS } from "./captured-files.ts";
+import { FAILED_DOWNLOAD_EVENTS } from "./failed-downloads.ts";
 import { field, maybe, type EventRows, type Fields } from "./field.ts";
 import { FORWARD_EVENTS } from "./forward.ts";
 import { LOGIN_EVENTS } from "./login.ts";
 import { NETWORK_EVENTS } from "./network.ts";
+import { POLICY_EVENTS } from "./policy-event.ts";
 import { PROCESS_EVENTS } from "./process.ts";
 import { SESSION_CLOSING_EVENTS, SESSION_EVENTS } from "./session.ts";
 import { UPLOAD_EVENTS } from "./upload.ts";
@@ -20,12 +22,14 @@ export const EVENTS: EventRows = {
   ...LOGIN_EVENTS,
   ...COMMAND_EVENTS,
   ...UPLOAD_EVENTS,
+  ...FAILED_DOWNLOAD_EVENTS,
   ...FORWARD_EVENTS,
   ...NETWORK_EVENTS,
   ...PROCESS_EVENTS,
   ...SESSION_CLOSING_EVENTS,
   ...CAPTURED_FILE_EVENTS,
   ...WEBHOOK_EVENTS,
+  ...POLICY_EVENTS,
 };
 
 /** Fields of every event, in the order in which they are written. */

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Policy } from "../model/policy.ts";
-import { eventLine, type CowrieEvent } from "./cowrie-event.ts";
+import { eventLine, type WrittenEvent } from "./cowrie-event.ts";
 import { cutTornLine } from "./torn-line.ts";
 import type { EventSink } from "./sink.ts";
 
@@ -58,7 +58,7 @@ export class FileSink implements EventSink {
     this.#options = options;
   }
 
-  write(events: readonly CowrieEvent[]): void {
+  write(events: readonly WrittenEvent[]): void {
     if (events.length === 0) return;
     try {
       this.#append(Buffer.from(events.map(eventLine).join(""), "utf8"));

@@ -3,7 +3,7 @@ import { unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Policy } from "../model/policy.ts";
 import { readCursor, readState, segmentName, segmentsIn, STATE_FILE } from "../model/spool.ts";
-import { eventLine, type CowrieEvent } from "./cowrie-event.ts";
+import { eventLine, type WrittenEvent } from "./cowrie-event.ts";
 import type { EventSink } from "./sink.ts";
 import { cutTornLine } from "./torn-line.ts";
 
@@ -60,7 +60,7 @@ export class SpoolSink implements EventSink {
     this.#policy = policy;
   }
 
-  write(events: readonly CowrieEvent[]): void {
+  write(events: readonly WrittenEvent[]): void {
     if (this.#policy === undefined) return;
     const { only, spool } = this.#policy;
     const lines = events.filter(({ eventid }) => isAsked(eventid, only)).map(eventLine);

@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import { eventLine, type CowrieEvent } from "./cowrie-event.ts";
+import { eventLine, type WrittenEvent } from "./cowrie-event.ts";
 import type { EventSink } from "./sink.ts";
 
 /** Bytes that may wait for a slow reader of standard output. */
@@ -23,7 +23,7 @@ export class StdoutSink implements EventSink {
     });
   }
 
-  write(events: readonly CowrieEvent[]): void {
+  write(events: readonly WrittenEvent[]): void {
     if (this.#broken || events.length === 0) return;
     if (this.#stream.writableLength > MOST_WAITING) {
       if (this.#dropped === 0)

