@@ -4,6 +4,7 @@ import { ended } from "./story/ended.ts";
 import { gotIn } from "./story/got-in.ts";
 import { named, persisted } from "./story/persisted.ts";
 import { triedOnNetwork, triedUnattended } from "./story/network.ts";
+import { ran } from "./story/processes.ts";
 import { whatStayed } from "./story/stayed.ts";
 import type { Chapter, SessionWhole, Telling } from "./story/whole.ts";
 import { who } from "./story/who.ts";
@@ -13,6 +14,7 @@ const CHAPTERS: readonly Chapter[] = [
   who,
   gotIn,
   did,
+  ran,
   triedOnNetwork,
   triedUnattended,
   whatStayed,

@@ -33,11 +33,10 @@ describe("a gateway that watches processes", () => {
         all.find((session) => runs(late ? session.late : session.facts).some(({ argv }) => argv[1] === name));
       const found = [having("of-the-first", false), having("of-the-second", false)];
       const left = having("left-by-the-first", true) ?? having("left-by-the-first", false);
-      return found.every((session) => session !== undefined) && left
-        ? ([...found, left] as const)
-        : undefined;
+      const [first, second] = found;
+      return first && second && left ? ([first, second, left] as const) : undefined;
     });
-    assert.ok(first && second && first.id !== second.id);
+    assert.notEqual(first.id, second.id);
     assert.equal(late.id, first.id, "what was left running stays its session's");
     const script = runs(second.facts).find(({ path }) => path === "/tmp/brought");
     assert.deepEqual(script?.argv, ["/bin/sh", "/tmp/brought"]);
