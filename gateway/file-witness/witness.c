@@ -13,28 +13,20 @@
  * no permission events, a bounded queue whose overflow is told.
  */
 #define _GNU_SOURCE
+#include "witness.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef FAN_OPEN_EXEC
-#define FAN_OPEN_EXEC 0x1000
-#endif
-#ifndef FAN_REPORT_FID
-#define FAN_REPORT_FID 0x200
-#endif
 
 /* Files written here and still linked, whose descriptor is held; the one that was longest left alone makes room. */
 #define MOST_HELD 1024
@@ -48,32 +40,13 @@
 #define LOOK_EVERY_QUIET 250000
 #define QUIET_AFTER 10000000
 
-enum { READY = 1, SEEN = 2, SKIPPED = 3, OVERFLOW = 4 };
-enum { RUN = 1, DELETED = 2, RUN_AND_DELETED = 3 };
-enum { KEPT = 0, TOO_LARGE = 1, UNREADABLE = 2, COUNT_REACHED = 3, TOTAL_REACHED = 4, AS_BEFORE = 5 };
-
-/* Before every record; the path's bytes follow, then for KEPT the content in pieces, each after its length (END: whole, BROKEN: not). */
-struct record {
-    uint8_t kind, how, left_out, zero;
-    uint32_t path_length, pid, uid;
-    /* The number of this record's content, or for AS_BEFORE of that of the same file. */
-    uint32_t number, owner;
-    /* The process as the sandbox numbers it, 0 where it had ended. */
-    uint32_t inside, zeros;
-    /* Microseconds since 1970; bytes. For SKIPPED, size is the number of files. */
-    uint64_t time, size;
-};
-#define END 0u
-#define BROKEN 0xffffffffu
-
 struct held {
-    int fd, ran;
+    /* is_told: that content was, under `number`, and nobody has written since. */
+    int fd, was_run, is_told;
     uint32_t pid, inside, uid, number;
     dev_t dev;
     ino_t ino;
-    /* The content that was told last: nothing of it changed while these are the same. */
-    off_t size;
-    struct timespec changed, touched;
+    uint64_t touched;
 };
 
 static struct held table[MOST_HELD];
@@ -84,54 +57,10 @@ static uint32_t numbers;
 static int group = -1, hints = -1;
 static char buffer[16384] __attribute__((aligned(8)));
 
-static void fail(const char *what) {
-    dprintf(2, "%s: %s\n", what, strerror(errno));
-    _exit(1);
-}
-
 static uint64_t now_of(clockid_t clock) {
     struct timespec t;
     clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static void put(const void *bytes, size_t length) {
-    const char *at = bytes;
-    while (length > 0) {
-        ssize_t n = write(1, at, length);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) _exit(0); /* The warden is gone. */
-        at += n;
-        length -= n;
-    }
-}
-
-/* The path as the sandbox sees it: the descriptor's mount is the sandbox's own. */
-static uint32_t path_of(int fd, int is_gone, char *path, size_t room) {
-    static const char suffix[] = " (deleted)";
-    char link[40];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, room);
-    if (n <= 0) return 0; /* Longer than the kernel can say. */
-    size_t tail = sizeof suffix - 1;
-    if (is_gone && (size_t)n > tail && memcmp(path + n - tail, suffix, tail) == 0) n -= tail;
-    return n;
-}
-
-static void put_content(int fd) {
-    static char piece[1 << 16];
-    uint64_t most = largest;
-    off_t at = 0;
-    for (;;) {
-        ssize_t n = pread(fd, piece, sizeof piece, at);
-        if (n < 0 && errno == EINTR) continue;
-        uint32_t length = n < 0 || (uint64_t)n > most ? BROKEN : n;
-        put(&length, sizeof length);
-        if (length == BROKEN || length == END) break;
-        put(piece, n);
-        at += n;
-        most -= n;
-    }
 }
 
 /* Whether a record may be told now. */
@@ -163,10 +92,6 @@ static void tell_skipped(void) {
     skipped = lost_events = 0;
 }
 
-static int is_told(const struct held *h, const struct stat *st) {
-    return h->number != 0 && h->size == st->st_size && memcmp(&h->changed, &st->st_mtim, sizeof h->changed) == 0;
-}
-
 static void tell(struct held *h, const struct stat *st, int how) {
     char path[PATH_MAX];
     struct record r = {0};
@@ -183,7 +108,7 @@ static void tell(struct held *h, const struct stat *st, int how) {
     r.time = now_of(CLOCK_REALTIME);
     r.size = st->st_size;
     r.path_length = path_of(h->fd, st->st_nlink == 0, path, sizeof path);
-    if (is_told(h, st)) r.left_out = AS_BEFORE;
+    if (h->is_told) r.left_out = AS_BEFORE;
     else if ((uint64_t)st->st_size > largest) r.left_out = TOO_LARGE;
     else if ((uint64_t)st->st_size > total_left) r.left_out = TOTAL_REACHED;
     r.number = r.left_out == AS_BEFORE ? h->number : ++numbers;
@@ -191,11 +116,10 @@ static void tell(struct held *h, const struct stat *st, int how) {
     put(path, r.path_length);
     if (r.left_out == KEPT) {
         total_left -= st->st_size;
-        put_content(h->fd);
+        put_content(h->fd, largest);
     }
     h->number = r.number;
-    h->size = st->st_size;
-    h->changed = st->st_mtim;
+    h->is_told = 1;
 }
 
 static void drop(int place) {
@@ -210,7 +134,7 @@ static void look(void) {
         struct held *h = &table[i];
         if (fstat(h->fd, &st) == 0 && st.st_nlink > 0) continue;
         /* Empty ones are locks and marks. */
-        if (st.st_size > 0) tell(h, &st, h->ran ? RUN_AND_DELETED : DELETED);
+        if (st.st_size > 0) tell(h, &st, h->was_run ? RUN_AND_DELETED : DELETED);
         drop(i);
     }
 }
@@ -226,10 +150,8 @@ static struct held *hold(int fd, const struct stat *st) {
     if (held_count == MOST_HELD) look();
     if (held_count == MOST_HELD) {
         int oldest = 0;
-        for (int i = 1; i < held_count; i++) {
-            const struct timespec *a = &table[i].touched, *b = &table[oldest].touched;
-            if (a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec)) oldest = i;
-        }
+        for (int i = 1; i < held_count; i++)
+            if (table[i].touched < table[oldest].touched) oldest = i;
         drop(oldest);
     }
     struct held *h = &table[held_count++];
@@ -284,10 +206,11 @@ static void witness(const struct fanotify_event_metadata *event) {
     h->pid = event->pid;
     h->inside = inside;
     h->uid = uid;
-    clock_gettime(CLOCK_MONOTONIC, &h->touched);
+    h->touched = now_of(CLOCK_MONOTONIC);
+    if (written) h->is_told = 0;
     if (run) {
-        h->ran = 1;
-        if (!is_told(h, &st)) tell(h, &st, st.st_nlink == 0 ? RUN_AND_DELETED : RUN);
+        h->was_run = 1;
+        if (!h->is_told) tell(h, &st, st.st_nlink == 0 ? RUN_AND_DELETED : RUN);
     }
 }
 
@@ -306,39 +229,6 @@ static int read_events(void) {
         if (event->fd >= 0) witness(event);
     }
     return 1;
-}
-
-/* As in linux/filter.h, seccomp.h and capability.h, which are another package's. */
-struct instruction {
-    uint16_t code;
-    uint8_t yes, no;
-    uint32_t value;
-};
-#define LOAD_WORD 0x20
-#define JUMP_IF_EQUAL 0x15
-#define RETURN 0x06
-#define ALLOWED 0x7fff0000u
-#define KILLED 0x80000000u
-#define ALLOW(name) {JUMP_IF_EQUAL, 0, 1, __NR_##name}, {RETURN, 0, 0, ALLOWED}
-
-/* From here on: no right of root, no network, nothing to be opened for writing, no other program. */
-static void give_up_rights(uint32_t uid) {
-    struct instruction filter[] = {
-        {LOAD_WORD, 0, 0, 0}, /* the call's number */
-        ALLOW(read), ALLOW(write), ALLOW(close), ALLOW(pread64), ALLOW(exit_group), ALLOW(clock_gettime),
-        ALLOW(rt_sigreturn), ALLOW(fcntl), ALLOW(restart_syscall), ALLOW(fstat), ALLOW(ppoll), ALLOW(openat), ALLOW(readlinkat),
-#ifdef __NR_open
-        ALLOW(open), ALLOW(readlink), ALLOW(poll),
-#endif
-        {RETURN, 0, 0, KILLED},
-    };
-    struct { uint16_t length; struct instruction *filter; } program = {sizeof filter / sizeof *filter, filter};
-    struct { uint32_t version; int pid; } header = {0x20080522, 0};
-    uint32_t none[6] = {0};
-    if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, uid, uid, uid) || syscall(SYS_setresuid, uid, uid, uid)) fail("setuid");
-    if (syscall(SYS_capset, &header, none)) fail("capset");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)) fail("prctl");
-    if (prctl(PR_SET_SECCOMP, 2 /* filter */, &program, 0, 0)) fail("seccomp");
 }
 
 static int mark(int fd, uint64_t mask, const char *folder) {

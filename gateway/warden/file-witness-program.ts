@@ -5,7 +5,10 @@ import { birthOf } from "./file-witness-places.ts";
 import { FileWitness } from "./file-witness.ts";
 import { buildStatic } from "./static-program.ts";
 
-const SOURCE = join(import.meta.dirname, "..", "file-witness", "witness.c");
+const [SOURCE, ...OTHERS] = ["witness.c", "records.c", "rights.c"].map((name) =>
+  join(import.meta.dirname, "..", "file-witness", name),
+) as [string, ...string[]];
+
 /**
  * The program, built and tried: it can mark a file system here.
  * @returns its path.
@@ -37,7 +40,7 @@ export async function tryFileWitness(folder: string, uid: number): Promise<strin
  */
 export async function buildFileWitness(folder: string): Promise<string> {
   try {
-    return await buildStatic(SOURCE, folder);
+    return await buildStatic(SOURCE, folder, OTHERS);
   } catch (cause) {
     if (cause instanceof MitsubakoError) throw cause;
     throw new MitsubakoError(

@@ -11,10 +11,15 @@ const BUILD_WITHIN = 60_000;
 
 /**
  * Builds one of our programs in C, static and with the compiler that also builds the sandboxes' first process, into a folder of root alone.
+ * @param others more of its sources.
  * @returns its path.
  * @throws MitsubakoError `tool-missing`; Error with what the compiler said.
  */
-export async function buildStatic(source: string, folder: string): Promise<string> {
+export async function buildStatic(
+  source: string,
+  folder: string,
+  others: readonly string[] = [],
+): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const program = join(folder, basename(source, ".c"));
   const incoming = join(folder, `.${basename(program)}-${process.pid}`);
@@ -25,6 +30,7 @@ export async function buildStatic(source: string, folder: string): Promise<strin
     join(musl, "crt1.o"),
     join(musl, "crti.o"),
     source,
+    ...others,
     join(musl, "libc.a"),
     join(musl, "crtn.o"),
   ];
