@@ -52,7 +52,8 @@ case $purpose in
 serve) exec node gateway/main.ts serve "$@" ;;
 bench)
     node gateway/setup/prepare-image.ts
-    exec node test/bench/main.ts "$@"
+    # `npm run bench -- recording` and others: a part by its name.
+    exec node "test/bench/${1:-main}.ts"
     ;;
 test)
     # Before the tests, so that no two of them build it at once.

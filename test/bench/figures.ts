@@ -19,7 +19,11 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
-export function show(figures: readonly Figure[]): string {
+/** @param heads what is compared with what. */
+export function show(
+  figures: readonly Figure[],
+  heads: readonly [string, string] = ["through the gateway", "its sshd alone"],
+): string {
   const rows = figures.map(({ what, unit, ours, theirs, goal, more }) => [
     what,
     `${round(ours)} ${unit}`,
@@ -27,7 +31,7 @@ export function show(figures: readonly Figure[]): string {
     unit === "ms" ? `+${round(ours - theirs)} ms` : `${round(ours / theirs)} ×`,
     goal === undefined ? "" : `${more === true ? "≥" : "≤"} ${goal} ×`,
   ]);
-  const table = [["figure", "through the gateway", "its sshd alone", "ratio", "goal"], ...rows];
+  const table = [["figure", ...heads, "ratio", "goal"], ...rows];
   const widths =
     table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   return table

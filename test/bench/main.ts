@@ -5,8 +5,6 @@
  * All clients are the system's `ssh` with curve25519 (its first choice, sntrup761, is slower and would blur the
  * comparison), one process for each login, as bots do.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   eventually,
   finishedSessions,
@@ -16,6 +14,7 @@ import {
   type Gateway,
   type Who,
 } from "../gateway/harness.ts";
+import { drain, echoes, KEX, PASSWORD, type Target } from "./clients.ts";
 import { median, percentile, show, type Figure } from "./figures.ts";
 
 const LOGINS = 20;
@@ -23,22 +22,16 @@ const PARALLEL = 8;
 const BULK_BYTES = 400_000_000;
 const KEYSTROKES = 300;
 const CIPHERS = ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr"];
-const KEX = ["-o", "KexAlgorithms=curve25519-sha256"];
-const RETURNING: Who = { user: "root", password: "bench", from: "127.0.9.1", options: KEX };
-
-/** Where a client connects to: the gateway, or the sandbox's own sshd as root on this host may. */
-interface Target {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-}
+const FROM = "127.0.9.1";
+const RETURNING: Who = { user: "root", password: PASSWORD, from: FROM, options: KEX };
 
 await using gateway = await startGateway({
   policy: "sandbox:\n  most: 40\n  spares: 4\n  memory: 512m\n  pids: 512\n",
 });
 if ((await ssh(gateway, RETURNING, ["true"])).code !== 0)
   throw new Error(`the first login failed\n${gateway.log()}`);
-const through: Target = { name: "gateway", host: "127.0.0.1", port: gateway.port };
+const through: Target = { name: "gateway", host: "127.0.0.1", port: gateway.port, from: FROM };
+/** As root on this host may. */
 const direct: Target = { name: "sshd", host: await sandboxAddress(gateway), port: 22 };
 
 const figures: Figure[] = [];
@@ -120,8 +113,8 @@ async function bulk(cipher: string): Promise<void> {
 }
 
 async function keystrokes(): Promise<void> {
-  const theirs = await echoes(direct);
-  const ours = await echoes(through);
+  const theirs = await echoes(direct, KEYSTROKES, 5);
+  const ours = await echoes(through, KEYSTROKES, 5);
   figures.push(
     { what: "a keystroke's echo, median", unit: "ms", ours: median(ours), theirs: median(theirs) },
     {
@@ -146,69 +139,6 @@ function at(target: Target, who: Who): Who {
   return target === through
     ? who
     : { ...rest, options: [...options, "-o", `HostName=${target.host}`, ...(from === undefined ? [] : [])] };
-}
-
-async function drain(target: Target, options: readonly string[], command: string): Promise<number> {
-  const child = client(target, [...options], command);
-  let bytes = 0;
-  child.stdout.on("data", (chunk: Buffer) => (bytes += chunk.length));
-  await once(child, "close");
-  return bytes;
-}
-
-async function echoes(target: Target): Promise<number[]> {
-  const child = client(target, ["-tt"], "stty raw -echo; echo ready; exec cat");
-  let heard: () => void = () => undefined;
-  child.stdout.on("data", () => {
-    heard();
-  });
-  const next = () =>
-    new Promise<void>((resolve) => {
-      heard = resolve;
-    });
-  await next();
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const times: number[] = [];
-  for (let n = 0; n < KEYSTROKES; n++) {
-    const echoed = next();
-    const began = performance.now();
-    child.stdin.write("x");
-    await echoed;
-    times.push(performance.now() - began);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  child.kill();
-  await once(child, "close");
-  return times;
-}
-
-function client(target: Target, options: readonly string[], command: string) {
-  const from = target === through ? ["-o", `BindAddress=${RETURNING.from ?? ""}`] : [];
-  return spawn(
-    "sshpass",
-    [
-      "-e",
-      "ssh",
-      "-F",
-      "/dev/null",
-      "-p",
-      String(target.port),
-      "-o",
-      "StrictHostKeyChecking=no",
-      "-o",
-      "UserKnownHostsFile=/dev/null",
-      "-o",
-      "LogLevel=ERROR",
-      "-o",
-      "PubkeyAuthentication=no",
-      ...KEX,
-      ...from,
-      ...options,
-      `root@${target.host}`,
-      command,
-    ],
-    { env: { ...process.env, SSHPASS: RETURNING.password }, stdio: ["pipe", "pipe", "inherit"] },
-  );
 }
 
 async function sandboxAddress(from: Gateway): Promise<string> {

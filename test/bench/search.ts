@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FilterOptions } from "../../gateway/commands/filter-options.ts";
 import { parseFilter } from "../../gateway/commands/parse-filter.ts";
+import { INDICATOR_KINDS } from "../../gateway/evidence/indicators/indicator.ts";
+import { selectIndicators, type IndicatorFilter } from "../../gateway/index/indicators.ts";
 import { IndexReader } from "../../gateway/index/query.ts";
 import { INDEX_FILE } from "../../gateway/index/schema.ts";
 import { IndexStore } from "../../gateway/index/store.ts";
@@ -42,6 +44,8 @@ const questions = (sample: Sample): readonly (readonly [readonly string[], Filte
   [[], { hassh: sample.hassh }],
   [[], { forward: "mail2*.example:25" }],
   [[], { persona: "debian-12" }],
+  [[], { indicator: "203.0.113.77" }],
+  [[], { indicator: "http://203.0.113.1/bins2*" }],
   [[], { loggedIn: true }],
   [[], { failed: true }],
   [[], { live: true }],
@@ -62,6 +66,9 @@ const questions = (sample: Sample): readonly (readonly [readonly string[], Filte
 const folder = mkdtempSync(join(tmpdir(), "mitsubako-bench-search-"));
 try {
   ask(await fill());
+  list("indicators", {});
+  list("indicators, of the last day", { since: Date.parse("2026-11-22T00:00:00Z") * 1000 });
+  list("indicators, of one kind", { kinds: ["url"] });
   call("sessions", "--user", "root", "--command", "wget");
   call("search", "wget", "root");
 } finally {
@@ -134,6 +141,18 @@ function ask(sample: Sample): void {
       `${shown(median(times))} median, ${shown(Math.max(...times))} most, ${found} found`,
     );
   }
+}
+
+function list(what: string, filter: Partial<IndicatorFilter>): void {
+  let found = 0;
+  const times = Array.from({ length: TIMES }, () =>
+    timed(() => {
+      using reader = IndexReader.open(folder);
+      if (reader === undefined) return;
+      found = selectIndicators(reader.ask, { kinds: INDICATOR_KINDS, limit: 100, ...filter }).length;
+    }),
+  );
+  say(what, `${shown(median(times))} median, ${shown(Math.max(...times))} most, ${found} found`);
 }
 
 /** The whole command, from the shell's view. */

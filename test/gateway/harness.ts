@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly policy?: string;
   /** An existing data folder, which is then kept. */
   readonly data?: string;
+  /** Where its code lies, if not here. */
+  readonly root?: string;
   /** Takes this slot, if it is free. Other tests' gateways take the lowest, also one that was free only a moment ago. */
   readonly slot?: number;
 }
@@ -50,7 +52,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const child = spawn(
     process.execPath,
     [
-      join(ROOT, "gateway/main.ts"),
+      join(options.root ?? ROOT, "gateway/main.ts"),
       "serve",
       "--json",
       "--policy",
