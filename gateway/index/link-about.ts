@@ -57,7 +57,7 @@ export function belongingsOf(ask: Ask, sessions: readonly string[]): Belongings 
     ).map((row) => ({ sha256: String(row["sha256"]), path: String(row["path"]) as ByteString })),
     keys: ask(
       sql`SELECT DISTINCT texts.text FROM ${among} CROSS JOIN mentions ON mentions.session = sessions.id
-        CROSS JOIN texts ON texts.id = mentions.text WHERE texts.kind = 'key' AND texts.text LIKE 'SHA256:%' ORDER BY texts.id LIMIT ${MOST_TOLD}`,
+        CROSS JOIN texts ON texts.id = mentions.text WHERE texts.kind = 'key' AND texts.text LIKE 'SHA256:%' ORDER BY texts.text LIMIT ${MOST_TOLD}`,
     ).map((row) => given(String(row["text"]))),
   };
 }

@@ -21,7 +21,7 @@ const COMMON_KINDS = joined(
   ", ",
 );
 
-/** A text that sessions have, with one of them. */
+/** A text that sessions have, with one of them. Numbers of texts are those of the order in which they came, so nothing is sorted by them. */
 export interface OwnText {
   readonly id: number;
   readonly kind: TextKind;
@@ -50,7 +50,7 @@ export function textsSaid(ask: Ask, sessions: readonly string[]): OwnText[] {
     ask(
       sql`SELECT texts.id, texts.kind, texts.text, min(among.value) AS session FROM json_each(${JSON.stringify(sessions)}) AS among
         CROSS JOIN mentions ON mentions.session = among.value CROSS JOIN texts ON texts.id = mentions.text
-        WHERE texts.kind IN ('key', 'sandbox', ${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+        WHERE texts.kind IN ('key', 'sandbox', ${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.kind, texts.text LIMIT ${MOST_TEXTS}`,
     ),
   );
 }
@@ -63,7 +63,7 @@ export function textsFound(ask: Ask, sessions: readonly string[]): OwnText[] {
           UNION SELECT stays.session, stays.cause FROM json_each(${JSON.stringify(sessions)}) AS given CROSS JOIN stays ON stays.session = given.value)
         SELECT texts.id, texts.kind, texts.text, min(among.session) AS session FROM among
         CROSS JOIN findings ON findings.cause = among.cause CROSS JOIN texts ON texts.id = findings.text
-        WHERE texts.kind IN (${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.id LIMIT ${MOST_TEXTS}`,
+        WHERE texts.kind IN (${COMMON_KINDS}) GROUP BY texts.id ORDER BY texts.kind, texts.text LIMIT ${MOST_TEXTS}`,
     ),
   );
 }

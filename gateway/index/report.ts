@@ -138,11 +138,13 @@ function triedIn(
       between,
     );
   const by = named((column) => `attempts.${column}`, ", ");
+  // Numbers of texts are those of the order in which they came.
+  const texts = named((column) => `(SELECT text FROM texts WHERE id = attempts.${column})`, ", ");
   const there = named((column) => `attempts.${column} IS NOT NULL`, " AND ");
   const rows = ask(
     sql`SELECT ${by}, count(*) AS tries, count(DISTINCT source_address) AS sources FROM sessions
       CROSS JOIN attempts ON attempts.session = sessions.id
-      WHERE ${within} AND attempts.method <> 'none' AND ${there} GROUP BY ${by} ORDER BY tries DESC, ${by} LIMIT ${top}`,
+      WHERE ${within} AND attempts.method <> 'none' AND ${there} GROUP BY ${by} ORDER BY tries DESC, ${texts} LIMIT ${top}`,
   );
   return rows.map((row) => {
     const [text = "" as ByteString, password] = columns.map((column) => textOf(ask, row[column]));
