@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { dataOption, jsonOption, policyOption } from "./commands/common-options.ts";
+import { keepCompiled } from "./commands/compiled.ts";
 import { addExportCommand } from "./commands/export-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
 import { addIndicatorsCommand } from "./commands/indicators-options.ts";
@@ -49,9 +50,10 @@ program
   )
   .addOption(policy())
   .addOption(data())
+  .option("--webhook", "connect to the policy's webhook, without sending a request")
   .option("--no-probe", "do not try from inside a throw-away sandbox what it can reach (some ten seconds)")
   .addOption(json())
-  .action(async (options: { policy: string; data: string; probe: boolean; json?: true }) => {
+  .action(async (options: { policy: string; data: string; probe: boolean; webhook?: true; json?: true }) => {
     const { doctorCommand } = await import("./commands/doctor.ts");
     process.exitCode = await doctorCommand(options);
   });
@@ -228,6 +230,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
+// A gateway starts once, and its processes have no folder of ours to write to.
+if (process.argv[2] !== "serve") keepCompiled(join(import.meta.dirname, ".."));
 await run();
 
 /** Finds a session's recording by its id or the beginning of one. */

@@ -15,6 +15,7 @@ import { trySlot } from "../warden/slot.ts";
 import { examineLimits } from "./doctor-limits.ts";
 import { examineFileWitness } from "./doctor-witness.ts";
 import { processesSeen } from "./doctor-processes.ts";
+import { examineWebhook } from "./doctor-webhook.ts";
 import { look, Warning, type Finding } from "./finding.ts";
 import { Interruption } from "./interruption.ts";
 import { findProgram, givenPath, PROJECT_ROOT } from "./paths.ts";
@@ -44,6 +45,8 @@ export interface DoctorOptions {
   readonly data: string;
   /** Whether to try the fence from inside a throw-away sandbox. */
   readonly probe: boolean;
+  /** Whether to connect to the policy's webhook. */
+  readonly webhook?: true;
   readonly json?: true;
 }
 
@@ -53,8 +56,13 @@ export interface DoctorOptions {
  */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
   using interruption = new Interruption();
-  const findings = await examine(givenPath(options.policy), givenPath(options.data), (engine, policy) =>
-    options.probe ? probeIfPossible(engine, policy, interruption.signal) : Promise.resolve([NOT_ASKED]),
+  const findings = await examine(
+    givenPath(options.policy),
+    givenPath(options.data),
+    async (engine, policy) => [
+      ...(policy === undefined ? [] : await examineWebhook(policy, options.webhook === true)),
+      ...(options.probe ? await probeIfPossible(engine, policy, interruption.signal) : [NOT_ASKED]),
+    ],
   );
   if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
 import type { CourierConfiguration } from "../model/courier-messages.ts";
 import { retryAfterOf } from "./pause.ts";
+import { secured } from "./secured.ts";
 
 export type Outcome =
   | { readonly kind: "taken" }
@@ -43,33 +43,6 @@ export async function post(
     return { kind: "failed", why };
   } finally {
     connection?.destroy();
-  }
-}
-
-async function secured(
-  { url, ca }: CourierConfiguration,
-  socket: Socket,
-  signal: AbortSignal,
-): Promise<Duplex> {
-  const { protocol, hostname } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  // One that breaks between two awaits has nobody who hears it.
-  socket.on("error", () => undefined);
-  if (protocol === "http:") return socket;
-  const secure = connectTls({
-    socket,
-    host,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(ca === undefined ? {} : { ca }),
-    ALPNProtocols: ["http/1.1"],
-  });
-  secure.on("error", () => undefined);
-  try {
-    await once(secure, "secureConnect", { signal });
-    return secure;
-  } catch (error) {
-    socket.destroy();
-    throw error;
   }
 }
 

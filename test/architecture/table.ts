@@ -41,11 +41,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What a sub-command does; one of them is `serve`.
   commands: [
     ...["model", "log", "policy", "ssh", "sandbox", "firewall", "recording", "evidence", "events", "index"],
-    ...["front", "warden", "archivist", "replay", "dashboard", "serve"],
+    ...["front", "warden", "courier", "archivist", "replay", "dashboard", "serve"],
   ],
   main: [
     ...["model", "log", "policy", "ssh", "sandbox", "firewall", "recording", "evidence", "events", "index"],
-    ...["front", "warden", "archivist", "replay", "dashboard", "serve", "commands"],
+    ...["front", "warden", "courier", "archivist", "replay", "dashboard", "serve", "commands"],
   ],
 };
 
