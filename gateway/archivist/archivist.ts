@@ -1,3 +1,4 @@
+import { policyEvent } from "../events/policy-event.ts";
 import { IndexStore } from "../index/store.ts";
 import type { FromArchivist, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
@@ -17,6 +18,7 @@ type Start = Extract<ToArchivist, { kind: "start" }>;
  */
 export class Archivist {
   readonly #say: (message: FromArchivist) => void;
+  readonly #gateway: Pick<Start, "sensor" | "uuid">;
   readonly #work: Finishing;
   readonly #sinks: Sinks;
   readonly #follower: Follower;
@@ -58,12 +60,13 @@ export class Archivist {
   }
 
   private constructor(
-    { dataFolder, uuid, credentials }: Start,
+    { dataFolder, sensor, uuid, credentials }: Start,
     index: IndexStore,
     sinks: Sinks,
     say: (message: FromArchivist) => void,
   ) {
     this.#say = say;
+    this.#gateway = { sensor, uuid };
     const problem = (message: string) => {
       say({ kind: "problem", message });
     };
@@ -134,6 +137,9 @@ export class Archivist {
       case "policy":
         this.#sinks.configure(message.events);
         this.#redacting.configure(message.credentials);
+        return;
+      case "policy-news":
+        this.#sinks.announce(policyEvent(message.news, this.#gateway));
         return;
       case "drain":
         void this.#drain();

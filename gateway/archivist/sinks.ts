@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { EventBody } from "../events/cowrie-event.ts";
 import type { EventSink } from "../events/sink.ts";
 import { FileSink } from "../events/sink-file.ts";
 import { SpoolSink, type SpoolTally } from "../events/sink-spool.ts";
@@ -73,6 +74,13 @@ export class Sinks {
       this.#tidy();
     }, TIDY_EVERY);
     this.#tidy();
+  }
+
+  /** An event of no session. */
+  announce(event: EventBody): void {
+    this.#spool.write([event]);
+    this.#file.write([event]);
+    this.#stdout?.write([event]);
   }
 
   configure(policy: EventsPolicy): void {

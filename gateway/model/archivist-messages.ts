@@ -44,8 +44,16 @@ export type ToArchivist =
   /** As "seal-taken", for "redacted". */
   | { readonly kind: "redaction-taken"; readonly session: SessionId; readonly path: string }
   | { readonly kind: "policy"; readonly events: EventsPolicy; readonly credentials?: CredentialsAge }
+  /** For the events. */
+  | { readonly kind: "policy-news"; readonly news: PolicyNews }
   /** Finish what is there, answer "drained", exit. */
   | { readonly kind: "drain" };
+
+/** What became of a change of the policy's file. `hash`: of the policy in force now. `at`: ISO 8601, UTC. */
+export type PolicyNews = { readonly at: string; readonly hash: string } & (
+  | { readonly outcome: "changed"; readonly changes: readonly string[] }
+  | { readonly outcome: "refused"; readonly reasons: readonly string[] }
+);
 
 export type EventsPolicy = Policy["events"];
 /** Milliseconds; undefined: passwords are never dropped. */

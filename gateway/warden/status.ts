@@ -1,6 +1,7 @@
 import { appendFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import type { PolicyNews } from "../model/archivist-messages.ts";
 import { POLICY_HISTORY_FILE, STATUS_EVERY, STATUS_FILE } from "../model/gateway-status.ts";
 import type { GatewayStatus, PolicyHistoryEntry } from "../model/gateway-status.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
@@ -10,6 +11,8 @@ export interface StatusOptions {
   readonly data: string;
   /** What changes by itself. */
   readonly facts: () => Pick<GatewayStatus, "slot" | "listening" | "sandboxes" | "sessions">;
+  /** A policy came into force, or was refused. */
+  readonly onNews: (news: PolicyNews) => void;
   readonly log: Logger;
 }
 
@@ -38,11 +41,14 @@ export class Status implements Disposable {
     this.#policy = inForce(policy, at);
     this.#refused = undefined;
     this.#remember({ at, outcome: "changed", hash: policy.hash, changes });
+    this.#options.onNews({ at, outcome: "changed", hash: policy.hash, changes });
   }
 
   refused(message: string): void {
     this.#refused = { at: now(), message };
     this.#remember({ ...this.#refused, outcome: "refused" });
+    const { at } = this.#refused;
+    this.#options.onNews({ at, outcome: "refused", hash: this.#policy.hash, reasons: message.split("\n") });
   }
 
   /** The file is again the policy in force. */

@@ -4,7 +4,7 @@ import type { Fence } from "../firewall/fence.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts";
-import type { ToArchivist } from "../model/archivist-messages.ts";
+import type { PolicyNews, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
@@ -279,7 +279,10 @@ export class Warden implements AsyncDisposable {
       log.error({ err: error, path }, "a living recording could not be brought to the disk");
     });
     await this.#fronts.start();
-    this.#status = new Status({ data: data.path, facts: () => this.#standing(), log }, this.#policy);
+    const onNews = (news: PolicyNews) => {
+      this.#archivist.tell({ kind: "policy-news", news });
+    };
+    this.#status = new Status({ data: data.path, facts: () => this.#standing(), onNews, log }, this.#policy);
   }
 
   get frontPids(): number[] {

@@ -62,7 +62,13 @@ test("every field is there and of the type that the schema gives it", () => {
   assert.deepEqual(
     Object.keys(EVENTS).filter((name) => !seen.has(name)),
     // These are tried below, with captures, and with the courier.
-    ["session.file_download.failed", "session.file_download", "webhook.dropped"],
+    [
+      "session.file_download.failed",
+      "session.file_download",
+      "webhook.dropped",
+      "policy.changed",
+      "policy.refused",
+    ],
   );
 });
 

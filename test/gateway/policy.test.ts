@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { it } from "node:test";
+import { faults } from "../events/field-table.ts";
 import { eventually, mitsubako, ssh, startGateway, wasRefused, type Gateway } from "./harness.ts";
 
 const NOBODY = "auth: {otherwise: reject}\nsandbox: {spares: 1}\n";
@@ -88,6 +89,20 @@ it("policy try foresees what a policy makes of the same traffic live; status tel
   assert.deepEqual([again.letIn.happened, again.letIn.would, again.newlyOut.count], [3, 6, 0]);
   assert.equal(again.sandboxes.peak.count, 4);
 
+  const events = async (name: string) =>
+    (await readFile(join(gateway.data, "events/mitsubako.json"), "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ eventid }) => eventid === `cowrie.policy.${name}`);
+  const [change] = await eventually("the event", async () => {
+    const found = await events("changed");
+    return found.length > 0 ? found : undefined;
+  });
+  assert.deepEqual(faults(change ?? {}), []);
+  assert.equal(change?.["mitsubako_policy"], hashOf(SOME));
+  assert.ok((change["mitsubako_changes"] as string[]).includes('sandbox.idle: "1h" → "2h" (at once)'));
+
   await writeFile(gateway.policy, `${SOME}sandbx: 1\n`);
   const refused = await shows("the refusal", /REFUSED/);
   assert.equal(refused.code, 1);
@@ -99,6 +114,9 @@ it("policy try foresees what a policy makes of the same traffic live; status tel
   );
 
   assert.equal(await gateway.stop(), 0);
+  const [refusal] = await events("refused");
+  assert.deepEqual(faults(refusal ?? {}), []);
+  assert.match(String(refusal?.["mitsubako_reasons"]), /:7:1: "sandbx" is not a key/);
   const stopped = await status();
   assert.equal(stopped.code, 1);
   assert.match(stopped.text, /was stopped/);
