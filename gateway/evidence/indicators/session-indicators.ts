@@ -63,6 +63,10 @@ class Session {
         return [...this.#newPassword(one.channel, one.text), ...scanText(one.text), ...sshKeysIn(one.text)];
       case "transfer":
         return one.direction === "download" ? [] : broughtFile(one.path, one.sha256);
+      case "dropped": {
+        const isFile = one.size >= SMALLEST_DROPPED || one.decoded !== undefined;
+        return isFile && one.appended !== true ? broughtFile(one.path, one.sha256) : [];
+      }
       case "file-operation":
         return one.done && one.to !== undefined && one.operation !== "hardlink" ? written(one.to, "") : [];
       case "forward":
@@ -121,7 +125,7 @@ function programIndicators(argv: readonly ByteString[], user: string | undefined
 
 function broughtFile(path: string, sha256: string | undefined): Found[] {
   const hash: Found[] =
-    sha256 === undefined
+    sha256 === undefined || sha256 === OF_NOTHING
       ? []
       : [{ kind: "hash", value: sha256 as ByteString, details: { path: path as ByteString } }];
   return [...hash, ...written(path, "")];
@@ -137,5 +141,8 @@ function hostOfUrl(url: string): string {
   return /^[a-z0-9+]+:\/\/(?:[^/?#]*@)?(\[[^\]]*\]|[^/:?#]*)/.exec(url)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
 }
 
+/** Bytes. What `echo` writes in a line is no file that anybody has again. */
+const SMALLEST_DROPPED = 128;
+const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /** `passwd` and the options before it stand among the first words. */
 const MOST_WORDS = 16;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { extractEvidence } from "../../../gateway/evidence/extract.ts";
 import { MOST_CITES, MOST_INDICATORS } from "../../../gateway/evidence/indicators/indicator.ts";
@@ -61,6 +62,15 @@ test("files that were brought: hashes, and where they were put; a password typed
     "password-changed bob",
     "password-changed bob:s3cret",
   ]);
+});
+
+test("files that were written by commands have a hash, but not each line of echo", async () => {
+  const talk = new Conversation().login();
+  talk.exec(talk.open(), "echo short > /tmp/a; cat > /tmp/b <<E\n" + "x".repeat(200) + "\nE");
+  const hash = createHash("sha256")
+    .update(`${"x".repeat(200)}\n`)
+    .digest("hex");
+  assert.deepEqual(values(await indicatorsOf(talk)), [`hash ${hash}`]);
 });
 
 test("what was tried on the network: names and targets; of a scan no target", async () => {
