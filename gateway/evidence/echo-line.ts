@@ -8,6 +8,8 @@ export class EchoLine {
   #cursor = 0;
   #columns: number;
   #sequence: string | undefined;
+  /** The row's last cell was just written: the cursor goes to the next row with the next character. */
+  #isFull = false;
   #completed: string[] = [];
   bracketedPaste = false;
   alternateScreen = false;
@@ -40,7 +42,9 @@ export class EchoLine {
         this.#cursor = 0;
         return "line";
       case 0x0d:
-        this.#cursor -= this.#cursor % this.#columns;
+        if (this.#isFull) this.#cursor -= this.#columns;
+        else this.#cursor -= this.#cursor % this.#columns;
+        this.#isFull = false;
         return undefined;
       case 0x08:
         this.#cursor = Math.max(0, this.#cursor - 1);
@@ -49,6 +53,7 @@ export class EchoLine {
         this.#cursor += 8 - (this.#cursor % 8);
         return undefined;
       default:
+        this.#isFull = false;
         if (byte >= 0x20 && byte !== 0x7f) this.#put(byte);
         return undefined;
     }
@@ -109,6 +114,17 @@ export class EchoLine {
     if (this.#cursor >= LONGEST_SHOWN) return;
     while (this.#cells.length < this.#cursor) this.#cells.push(" ");
     this.#cells[this.#cursor++] = character;
+    this.#isFull = this.#cursor % this.#columns === 0;
+  }
+
+  /** Moves what stands from the cursor to its row's end; what goes over that is gone, the other rows stay. */
+  #shift(count: number): void {
+    const rest = this.#cells.slice(this.#cursor, this.#nextRow);
+    const hasRowsBelow = this.#cells.length > this.#nextRow;
+    const moved = count > 0 ? [...Array<string>(count).fill(" "), ...rest] : rest.slice(-count);
+    moved.length = Math.min(moved.length, this.#nextRow - this.#cursor);
+    if (hasRowsBelow) while (moved.length < rest.length) moved.push(" ");
+    this.#cells.splice(this.#cursor, rest.length, ...moved);
   }
 
   #sequenceByte(byte: number): ReturnType<EchoLine["output"]> {
@@ -156,20 +172,20 @@ export class EchoLine {
     }
     switch (final) {
       case "K":
-        if (first === 0) this.#cells.length = Math.min(this.#cells.length, this.#cursor);
-        else if (first === 2) this.#cells = [];
-        else this.#cells.fill(" ", 0, this.#cursor + 1);
+        if (first !== 0) this.#cells.fill(" ", this.#nextRow - this.#columns, this.#cursor + 1);
+        if (first === 1) return undefined;
+        if (this.#cells.length > this.#nextRow) this.#cells.fill(" ", this.#cursor, this.#nextRow);
+        else this.#cells.length = Math.min(this.#cells.length, this.#cursor);
         return undefined;
       case "J":
         if (first === 0) this.#cells.length = Math.min(this.#cells.length, this.#cursor);
         else this.#cells = [];
         return undefined;
       case "P":
-        this.#cells.splice(this.#cursor, count);
+        this.#shift(-Math.min(count, this.#nextRow - this.#cursor));
         return undefined;
       case "@":
-        if (this.#cells.length + count <= LONGEST_SHOWN && this.#cursor <= this.#cells.length)
-          this.#cells.splice(this.#cursor, 0, ...Array<string>(count).fill(" "));
+        if (this.#cursor < this.#cells.length) this.#shift(Math.min(count, this.#nextRow - this.#cursor));
         return undefined;
       case "C":
         this.#cursor = Math.min(this.#cursor + count, this.#nextRow - 1);

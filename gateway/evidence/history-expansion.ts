@@ -9,9 +9,10 @@ export function expandsHistory(line: string): boolean {
 export function isExpansionOf(typed: string, said: string): boolean {
   if (typed.startsWith("^")) return true;
   const before = typed.slice(0, Math.max(0, typed.search(/(?<!\\)!/)));
-  return (
-    said !== typed &&
-    said.startsWith(before) &&
-    !/: (?:event not found|substitution failed|bad word specifier)$/.test(said)
-  );
+  return said !== typed && said.startsWith(before) && !failsToExpand(said);
+}
+
+/** What bash says instead, when it finds nothing to put in. */
+export function failsToExpand(said: string): boolean {
+  return /: (?:event not found|substitution failed|bad word specifier)$/.test(said);
 }

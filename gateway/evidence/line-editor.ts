@@ -80,9 +80,9 @@ export class LineEditor {
   }
 
   /** Forgets the line: something else than a line's reader got its keys. */
-  forget(): void {
-    this.#finish("abandoned");
+  forget(): EditedLine {
     this.#escape = undefined;
+    return this.#finish("abandoned");
   }
 
   /** Keys that a line of a plain terminal does not know. */
@@ -120,6 +120,7 @@ export class LineEditor {
       case 0x12: // ^R
       case 0x13: // ^S
       case 0x18: // ^X
+      case 0x1d: // ^]
       case 0x1f: // ^_
         this.#unresolved = true;
         return;

@@ -1,6 +1,7 @@
-import { AheadLines } from "./ahead-lines.ts";
+import { AheadLines, type AheadLine } from "./ahead-lines.ts";
+import { commandShown } from "./command-shown.ts";
 import { EchoLine } from "./echo-line.ts";
-import { expandsHistory, isExpansionOf } from "./history-expansion.ts";
+import { expandsHistory, failsToExpand, isExpansionOf } from "./history-expansion.ts";
 import { opensTerminals } from "./exec-kind.ts";
 import type { EditedLine } from "./edited-line.ts";
 import { LineEditor } from "./line-editor.ts";
@@ -33,10 +34,10 @@ export class ShellLines {
   #promptEnd = 0;
   #prompt = "";
   #promptTold = false;
+  /** Lines that were over while readline read: a completion's list, or the rows of a command of several lines. */
+  #rows: string[] = [];
   /** A line of which the echo has to tell the text (or, at a plain prompt, agree to it). */
   #awaited: EditedLine | undefined;
-  /** Where the cursor was when it was entered: blanks up to there are of the line. */
-  #enteredAt = 0;
   /** A line that the shell says anew, when it has put in what it stands for (`!!`). */
   #expanding: string | undefined;
   /** Part of a line was typed before the prompt came: a program may have read it. */
@@ -96,16 +97,16 @@ export class ShellLines {
     this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
   }
 
+  get #isAtPrompt(): boolean {
+    return !this.#taken && (this.#mode === "editing" || this.#mode === "plain");
+  }
+
   #lineBegins(): void {
     this.#promptEnd = this.#screen.cursor;
-    if (this.#isAtPrompt()) {
+    if (this.#isAtPrompt) {
       this.#tellPrompt();
       if (this.#ahead.isContested) this.#giveAhead("typed");
     } else this.#ahead.begins(this.#screen.written);
-  }
-
-  #isAtPrompt(): boolean {
-    return !this.#taken && (this.#mode === "editing" || this.#mode === "plain");
   }
 
   /** readline begins to read. */
@@ -114,7 +115,9 @@ export class ShellLines {
     if (this.#expanding !== undefined) this.#enter(this.#expanding, true);
     this.#expanding = undefined;
     this.#mode = "editing";
-    this.#promptStart = this.#screen.cursor;
+    // zsh switches it on after its prompt, bash before.
+    this.#promptStart = this.#screen.looksLikePrompt ? 0 : this.#screen.cursor;
+    this.#rows = [];
     this.#showsAhead = true;
     this.#taken = false;
     this.#promptTold = false;
@@ -135,21 +138,18 @@ export class ShellLines {
   }
 
   #finished(line: EditedLine): void {
-    if (line.how === "end-of-input") return;
-    if (line.how === "abandoned") {
-      this.#abandoned();
-      return;
-    }
+    if (line.how === "abandoned") this.#abandoned();
+    if (line.how !== "entered") return;
     if (this.#screen.alternateScreen) {
       if (line.text.trim() !== "" && !line.unresolved)
         this.#tell({ kind: "entered", text: line.text, exact: false, prompt: "", within: true });
       return;
     }
-    if (this.#wantsMore && !this.#showsAhead && !this.#isAtPrompt() && this.#awaited === undefined) {
+    if (this.#wantsMore && !this.#showsAhead && !this.#isAtPrompt && this.#awaited === undefined) {
       this.#enter(line.text, false);
       return;
     }
-    if (!this.#isAtPrompt() || (this.#mode === "editing" && !line.unresolved && !this.#ahead.isEmpty)) {
+    if (!this.#isAtPrompt || (this.#mode === "editing" && !line.unresolved && !this.#ahead.isEmpty)) {
       // Which of these lines the prompt takes is seen when it has taken it.
       if (!this.#ahead.push(line)) this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
       return;
@@ -158,13 +158,12 @@ export class ShellLines {
     if (this.#mode === "plain" || line.unresolved) {
       this.#giveAhead("typed");
       this.#awaited = line;
-      this.#enteredAt = this.#screen.cursor;
     } else if (expandsHistory(line.text)) this.#expanding = line.text;
     else this.#enter(line.text, !line.cut);
   }
 
   #abandoned(): void {
-    const wasAtPrompt = this.#isAtPrompt();
+    const wasAtPrompt = this.#isAtPrompt;
     this.#giveAhead("typed"); // a program read it, or the terminal dropped it
     this.#wantsMore = false;
     if (!wasAtPrompt) return;
@@ -175,7 +174,16 @@ export class ShellLines {
   /** readline has a line: one whose text was awaited, or one that was sent ahead. */
   #accepted(): void {
     if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
-    else if (!this.#taken) this.#matchAhead();
+    else if (
+      !this.#taken &&
+      this.#ahead.isEmpty &&
+      !this.#editor.untouched &&
+      this.#editor.typed === undefined
+    ) {
+      // Entered by a key of readline's own (operate-and-get-next, insert-comment).
+      this.#awaited = { ...this.#editor.forget(), unresolved: true };
+      this.#echoed(this.#shownLine());
+    } else if (!this.#taken) this.#matchAhead();
     this.#mode = "busy";
     this.#isLeftover = false;
   }
@@ -203,11 +211,11 @@ export class ShellLines {
         return;
       }
       // The shell had nothing to put in, and read no command.
-      if (!/: (?:event not found|substitution failed|bad word specifier)$/.test(completed))
-        this.#enter(typed, false);
+      if (!failsToExpand(completed)) this.#enter(typed, false);
     }
     this.#completedStart = this.#promptStart;
     this.#promptStart = 0;
+    if (this.#mode === "editing" && this.#rows.length < MOST_ROWS) this.#rows.push(this.#shownLine());
     if (this.#mode === "plain") {
       if (this.#awaited !== undefined) this.#echoed(this.#shownLine());
       this.#mode = "busy";
@@ -226,6 +234,7 @@ export class ShellLines {
     }
     if (this.#mode === "plain" || !this.#screen.looksLikePrompt) return;
     this.#mode = "plain";
+    this.#rows = [];
     const { text } = this.#screen;
     this.#promptStart =
       this.#prompt !== "" && text.endsWith(this.#prompt) ? text.length - this.#prompt.length : 0;
@@ -248,27 +257,17 @@ export class ShellLines {
     const awaited = this.#awaited;
     this.#awaited = undefined;
     if (awaited === undefined) return;
-    // A terminal that cannot erase has blanks where something was taken back.
-    const line = this.#showsAhead ? shown : shown.slice(0, Math.max(shown.trimEnd().length, this.#enteredAt));
-    const text = line.startsWith(this.#prompt)
-      ? line.slice(Math.max(this.#prompt.length, this.#promptEnd - this.#shownStart))
-      : line;
-    const agrees = !awaited.unresolved && text.trimEnd() === awaited.text.trimEnd();
+    const rows = this.#screen.isEmpty ? this.#rows.slice(0, -1) : this.#rows;
+    const text = commandShown(this.#prompt, this.#promptEnd - this.#shownStart, rows, shown);
+    const agrees = !awaited.unresolved && text === awaited.text.trimEnd();
     // A line editor that scrolls sideways, or a prompt that came late, shows less than was typed.
     const isKeys = agrees || (!awaited.unresolved && !awaited.moved);
-    const entered = isKeys ? awaited.text : text.trim() === "" ? "" : text;
+    const entered = isKeys ? awaited.text : text;
     if (this.#showsAhead && expandsHistory(entered)) this.#expanding = entered;
     else this.#enter(entered, agrees && !awaited.cut);
-    this.#drainWanted();
-  }
-
-  /** A plain prompt says nothing of the lines that its command goes on with, if they were there already. */
-  #drainWanted(): void {
-    while (this.#wantsMore && !this.#showsAhead) {
-      const next = this.#ahead.takeFirst();
-      if (next === undefined) return;
-      this.#enter(next.text, false);
-    }
+    // A plain prompt says nothing of the lines that its command goes on with, if they were there already.
+    while (this.#wantsMore && !this.#showsAhead && !this.#ahead.isEmpty)
+      this.#enter(this.#ahead.takeFirst()?.text ?? "", false);
   }
 
   /** The line that was entered: the shell has sent the line's end by now, or stands on it still. */
@@ -286,7 +285,7 @@ export class ShellLines {
       else this.#typed(line);
   }
 
-  #typed({ text, hidden }: { readonly text: string; readonly hidden: boolean }): void {
+  #typed({ text, hidden }: AheadLine): void {
     this.#tell({ kind: "typed", text, hidden });
   }
 
@@ -298,3 +297,4 @@ export class ShellLines {
 }
 
 const LONGEST_OUTPUT = 512;
+const MOST_ROWS = 256;
