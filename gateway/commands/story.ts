@@ -8,6 +8,7 @@ import { ran } from "./story/processes.ts";
 import { whatStayed } from "./story/stayed.ts";
 import type { Chapter, SessionWhole, Telling } from "./story/whole.ts";
 import { who } from "./story/who.ts";
+import { witnessed } from "./story/witnessed.ts";
 
 /** In the order of the story; each is a file in story/. */
 const CHAPTERS: readonly Chapter[] = [
@@ -17,6 +18,7 @@ const CHAPTERS: readonly Chapter[] = [
   ran,
   triedOnNetwork,
   triedUnattended,
+  witnessed,
   whatStayed,
   persisted,
   named,
