@@ -5,8 +5,8 @@ import { SessionFacts } from "./session-facts.ts";
 
 /** The kernel's own bound of process ids is higher; a sandbox has its `limits.processes`. */
 const MOST_PROCESSES = 65_536;
-/** Connections to the SSH server that live, or of which processes do. */
-const MOST_SESSIONS = 1024;
+/** Sessions with which it begins to look which of them are over. */
+const FEW_SESSIONS = 64;
 
 interface Process {
   /** It was put in by the engine: our own doing. */
@@ -34,6 +34,7 @@ type Of<Kind extends WatchRecord["kind"]> = Extract<WatchRecord, { kind: Kind }>
 export class SandboxProcesses {
   readonly #processes = new Map<number, Process>();
   readonly #sessions = new Set<SessionFacts>();
+  #lookAt = FEW_SESSIONS;
   readonly #nobody = new SessionFacts(undefined);
   readonly #root: number;
   readonly #wall: (time: bigint) => number;
@@ -43,6 +44,11 @@ export class SandboxProcesses {
     this.#root = root;
     this.#wall = wall;
     this.#sessions.add(this.#nobody);
+  }
+
+  /** How many are known. */
+  get sessions(): number {
+    return this.#sessions.size;
   }
 
   take(record: Exclude<WatchRecord, { kind: "lost" }>): void {
@@ -178,16 +184,17 @@ export class SandboxProcesses {
 
   #open(client: Endpoint): SessionFacts {
     const session = new SessionFacts(client);
+    if (this.#sessions.size >= this.#lookAt) this.#forgetOver();
     this.#sessions.add(session);
-    if (this.#sessions.size > MOST_SESSIONS) this.#forgetIdle();
     return session;
   }
 
-  /** Sessions without a living process have nothing more to tell. */
-  #forgetIdle(): void {
+  /** Sessions without a living process have nothing more to tell; so there are never more of them than processes. */
+  #forgetOver(): void {
     const living = new Set([...this.#processes.values()].map(({ session }) => session));
     for (const session of this.#sessions)
-      if (session !== this.#nobody && !living.has(session)) this.#sessions.delete(session);
+      if (session !== this.#nobody && session.isQuiet && !living.has(session)) this.#sessions.delete(session);
+    this.#lookAt = Math.max(FEW_SESSIONS, 2 * this.#sessions.size);
   }
 
   #inside(uid: number): number {

@@ -34,6 +34,11 @@ export class SessionFacts {
     this.#held = client === undefined ? undefined : [];
   }
 
+  /** Nothing is left to be told. */
+  get isQuiet(): boolean {
+    return this.#waiting.length === 0 && this.#more === undefined;
+  }
+
   /** Somebody is in: what the server did before is told too. */
   begin(): void {
     const held = this.#held ?? [];

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { MOST_ARGUMENT_BYTES, MOST_ARGUMENTS } from "../../gateway/model/process-facts.ts";
+import { buildStatic } from "../../gateway/warden/static-program.ts";
 import { eventually, Lab } from "./lab.ts";
 
 let lab: Lab;
@@ -145,6 +147,21 @@ test("connects by IPv4, IPv6 and Unix sockets, with what came of them", async ()
       [{ family: "unix", path: "\0hidden" }, 111],
     ],
   );
+});
+
+test("a connect and a failed exec by the 32-bit way into the kernel", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "mitsubako-test-compat-"));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const program = await buildStatic(join(import.meta.dirname, "compat.c"), folder);
+  await lab.run(program);
+  assert.deepEqual(
+    lab.connects.map(({ to, errno }) => [to, errno]),
+    [[{ family: "inet", address: "127.0.0.1", port: 9 }, 111]],
+  );
+  const failed = lab.runs.find(({ errno }) => errno !== undefined);
+  assert.deepEqual([failed?.path, failed?.argv], ["/no/such/compat", ["compat", "argument"]]);
 });
 
 test("what puts the programs into the kernel has a user of its own and one right, that to its table", () => {

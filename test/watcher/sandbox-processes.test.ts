@@ -18,6 +18,10 @@ class Bench {
   readonly #processes = new SandboxProcesses(100_000, (time) => Number(time / 1000n));
   #time = 1_000_000_000_000n;
 
+  get sessions(): number {
+    return this.#processes.sessions;
+  }
+
   wait(seconds: number): this {
     this.#time += BigInt(seconds * 1e9);
     return this;
@@ -95,6 +99,18 @@ test("a login that comes to nothing leaves nothing", () => {
   bench.take({ kind: "accepted", pid: SSHD, from: ALICE }).fork(SSHD, 10).run(10, "sshd", { leads: true });
   bench.take({ kind: "exited", pid: 10, code: 0xff00 }).flush();
   assert.deepEqual(bench.told, []);
+});
+
+test("what ten thousand logins leave behind does not grow, and is told to the last", () => {
+  const bench = new Bench();
+  for (let one = 0; one < 10_000; one++) {
+    bench.login({ address: "192.0.2.9", port: 1024 + one }, 10);
+    for (const pid of [12, 10]) bench.take({ kind: "exited", pid, code: 0 });
+    if (one % 3 === 0) bench.flush();
+  }
+  bench.flush();
+  assert.equal(bench.names("192.0.2.9").filter((name) => name === "-bash").length, 10_000);
+  assert.ok(bench.sessions < 1000);
 });
 
 test("a server that an attacker runs makes no sessions", () => {
