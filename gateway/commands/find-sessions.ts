@@ -56,7 +56,8 @@ async function readAll(
   });
 }
 
-function tellWaiting(waiting: number | undefined, output: Output): void {
+/** Says so where an index does not hold everything. */
+export function tellWaiting(waiting: number | undefined, output: Output): void {
   if (waiting === 0) return;
   const what = waiting === undefined ? "recordings are" : count(waiting, "recording");
   output.stderr.write(

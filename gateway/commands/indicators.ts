@@ -13,6 +13,7 @@ import { jsonText } from "../model/json.ts";
 import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
 import { absoluteTime, count, cut, parseLimit, parseTime, table, TERMINAL, type Output } from "./human.ts";
+import { tellWaiting } from "./find-sessions.ts";
 import { jsonIndicator } from "./indicator-json.ts";
 import { indicatorCondition } from "./parse-filter.ts";
 import { readSession } from "./show.ts";
@@ -74,7 +75,10 @@ function kindNamed(name: string) {
 /** Where there is no index, one is made in memory, and means the same. */
 async function indexOf(dataFolder: string, output: Output): Promise<IndexReader> {
   const index = IndexReader.open(dataFolder);
-  if (index !== undefined) return index;
+  if (index !== undefined) {
+    tellWaiting(index.waiting(), output);
+    return index;
+  }
   const all = [...recordings(dataFolder)];
   output.stderr.write(
     `There is no index, or one of another version; reading ${count(all.length, "recording")} (the gateway makes one when it starts).\n`,
