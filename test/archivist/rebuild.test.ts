@@ -8,7 +8,9 @@ import { rebuild } from "../../gateway/archivist/rebuild.ts";
 import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
 import { recordings } from "../../gateway/index/find-recording.ts";
 import { rebuildIndex } from "../../gateway/index/rebuild.ts";
+import type { ByteString } from "../../gateway/model/bytes.ts";
 import type { Capture } from "../../gateway/model/capture.ts";
+import type { FileFact } from "../../gateway/model/file-facts.ts";
 import type { SessionId } from "../../gateway/model/ids.ts";
 import { sealRecording } from "../../gateway/recording/seal.ts";
 import { string } from "../../gateway/ssh/messages/writer.ts";
@@ -19,6 +21,11 @@ import { ROWS } from "../index/rows.ts";
 import { DAY, dataFolder, Live, putCapture, putLateFacts } from "./folder.ts";
 
 const GOLDENS = join(import.meta.dirname, "..", "goldens", "recordings");
+
+const SEEN: FileFact = {
+  ...{ kind: "file", how: "run", path: "/tmp/seen" as ByteString, sha256: "f1".repeat(32), size: 41 },
+  ...{ pid: 14, uid: 0, time: 1_795_957_576_822_381 },
+};
 
 test("index and events rebuilt from the recordings equal those written while the sessions lived", async (t) => {
   const data = dataFolder(t);
@@ -56,6 +63,7 @@ test("index and events rebuilt from the recordings equal those written while the
       talk.exec(scp, "scp -t /tmp/up").sends(scp, `C0644 3 up\nab${round}\0`).exits(scp, 0);
       talk.sends(talk.forward("203.0.113.9", 80), "GET / HTTP/1.0\r\n\r\n");
       for (const fact of NETWORK_FACTS) talk.fact(fact);
+      for (const how of ["run", "run-and-deleted"] as const) talk.fact({ ...SEEN, how });
       advance(index);
     }
     await sleep(150);

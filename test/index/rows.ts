@@ -16,6 +16,9 @@ export const ROWS: Readonly<Record<string, string>> = {
     LEFT JOIN texts AS users ON users.id = user LEFT JOIN texts AS passwords ON passwords.id = password ORDER BY 1, 2, 4`,
   file_indicators: `SELECT capture, ordinal, texts.kind, texts.text FROM file_indicators JOIN texts ON texts.id = file_indicators.text ORDER BY 1, 2, 3, 4`,
   indicators: "SELECT * FROM indicators ORDER BY 1, 2, 3, 4",
+  witnessed: "SELECT * FROM witnessed ORDER BY 1, 2, 3",
+  fetched: "SELECT * FROM fetched ORDER BY 1, 2",
+  artifacts: "SELECT * FROM artifacts ORDER BY 1",
   findings: `SELECT sandbox, hex(change), texts.kind, texts.text, taken_us, capture, cause FROM findings
     JOIN texts ON texts.id = findings.text ORDER BY 1, 2, 3, 4`,
 };
