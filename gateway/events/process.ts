@@ -53,7 +53,8 @@ export const PROCESS_EVENTS: EventRows = {
 /** What the processes of a sandbox did. The SSH server's own doing is in the recording only. */
 export function processEvents(fact: ProcessFact): EventBody[] {
   if (fact.did === "more") return [moreEvent(fact)];
-  if (fact.server === true && !isForward(fact)) return [];
+  // Its connects are its client's: forwards.
+  if (fact.server === true && fact.did !== "connect") return [];
   switch (fact.did) {
     case "run":
       return [runEvent(fact)];
@@ -64,11 +65,6 @@ export function processEvents(fact: ProcessFact): EventBody[] {
     default:
       return fact satisfies never;
   }
-}
-
-/** The server's connects for its client; when it looks where it is, it asks for no address. */
-function isForward(fact: ProcessFact): boolean {
-  return fact.did === "connect" && "port" in fact.to && !["::", "0.0.0.0"].includes(fact.to.address);
 }
 
 function runEvent({ time, pid, uid, parent, path, argv, argvLeftOut, errno, ended }: ProgramRun): EventBody {

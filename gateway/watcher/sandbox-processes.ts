@@ -1,5 +1,5 @@
 import type { Endpoint } from "../model/endpoint.ts";
-import type { ProgramRun } from "../model/process-facts.ts";
+import type { ConnectTarget, ProgramRun } from "../model/process-facts.ts";
 import type { Executed, WatchRecord } from "./decode.ts";
 import { SessionFacts } from "./session-facts.ts";
 
@@ -147,7 +147,8 @@ export class SandboxProcesses {
 
   #connected({ pid, uid, time, to, errno }: Of<"connected">): void {
     const process = this.#of(pid, 0);
-    if (process.isOurs) return;
+    const { server } = serverOf(process);
+    if (process.isOurs || (server === true && !leadsSomewhere(to))) return;
     const session = process.session ?? this.#nobody;
     session.connect({
       kind: "process",
@@ -200,6 +201,11 @@ export class SandboxProcesses {
   #inside(uid: number): number {
     return Math.max(0, uid - this.#root);
   }
+}
+
+/** The SSH server asks for name and log services at each login, and without an address where it is itself. */
+function leadsSomewhere(to: ConnectTarget): boolean {
+  return "address" in to && to.address !== "::" && to.address !== "0.0.0.0";
 }
 
 /** What the SSH server does of its own accord is marked. */

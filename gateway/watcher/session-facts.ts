@@ -78,18 +78,18 @@ export class SessionFacts {
       list[index] = { ...run, ended };
       return;
     }
-    const { kind, pid, uid, server } = run;
+    // What the server itself ran is of no use by then, and at its own end the session is over.
+    if (run.server === true) return;
+    const { kind, pid, uid } = run;
     const end: ProcessFact = {
       kind,
       did: "end",
       time,
       pid,
       uid,
-      ...(server === undefined ? {} : { server }),
       ended,
     };
-    if (this.#held !== undefined) this.#hold(end);
-    else this.#waiting.push(end);
+    this.#waiting.push(end);
   }
 
   /** What is to be told now. @param time microseconds since 1970. */

@@ -94,6 +94,23 @@ test("what the SSH server does itself is marked, what it starts for its client i
   ]);
 });
 
+test("of the SSH server's own connects those are told that lead somewhere: its client's forwards", () => {
+  const bench = new Bench().login(ALICE, 10);
+  for (const to of [
+    { family: "unix", path: "/dev/log" },
+    { family: "inet6", address: "::", port: 22 },
+    { family: 0 },
+    { family: "inet", address: "203.0.113.9", port: 25 },
+  ])
+    bench.take({ kind: "connected", pid: 10, to, errno: 0 });
+  bench.flush();
+  const connects = bench.told.flatMap(({ fact }) => (fact.did === "connect" ? [[fact.to, fact.server]] : []));
+  assert.deepEqual(connects, [[{ family: "inet", address: "203.0.113.9", port: 25 }, true]]);
+  bench.told.length = 0;
+  bench.take({ kind: "exited", pid: 10, code: 0xff00 }).flush();
+  assert.deepEqual(bench.told, [], "and its own end is no news");
+});
+
 test("a login that comes to nothing leaves nothing", () => {
   const bench = new Bench();
   bench.take({ kind: "accepted", pid: SSHD, from: ALICE }).fork(SSHD, 10).run(10, "sshd", { leads: true });
