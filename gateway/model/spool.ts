@@ -29,6 +29,9 @@ export interface Cursor {
   readonly reported: number;
 }
 
+/** As many as there are names for. */
+const MOST_SEGMENTS = 1e12;
+
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(12, "0")}.jsonl`;
 }
@@ -43,7 +46,9 @@ export function segmentsIn(folder: string): number[] {
 
 export function readCursor(folder: string): Cursor | undefined {
   const { segment, offset, reported } = readSmallJson(join(folder, CURSOR_FILE)) ?? {};
-  return isCount(segment) && isCount(offset) && isCount(reported) ? { segment, offset, reported } : undefined;
+  if (!isCount(segment) || !isCount(offset) || !isCount(reported)) return undefined;
+  // The archivist numbers on from it.
+  return segment < MOST_SEGMENTS / 2 ? { segment, offset, reported } : undefined;
 }
 
 export function readState(folder: string): SpoolState {

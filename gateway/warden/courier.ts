@@ -28,6 +28,7 @@ export class Courier {
   #child: ChildProcess | undefined;
   #tally: CourierTally = { sent: 0, failed: 0, refused: 0 };
   #stopped = false;
+  #launching: Promise<void> | undefined;
   #restarting: NodeJS.Timeout | undefined;
   /** One connection at a time: a name that nobody answers for keeps a thread of ours. */
   #isConnecting = false;
@@ -68,7 +69,15 @@ export class Courier {
     clearTimeout(timer);
   }
 
-  async #launch(): Promise<void> {
+  /** One at a time, whoever wants it. */
+  #launch(): Promise<void> {
+    this.#launching ??= this.#startOne().finally(() => {
+      this.#launching = undefined;
+    });
+    return this.#launching;
+  }
+
+  async #startOne(): Promise<void> {
     const child = await this.#options.spawn();
     this.#child = child;
     child.on("message", (raw) => {
@@ -83,7 +92,9 @@ export class Courier {
       );
       this.#restart();
     });
-    if (this.#task !== undefined) this.#configure(child, this.#task);
+    // It may not be wanted any more.
+    if (this.#task === undefined || this.#stopped) child.kill("SIGKILL");
+    else this.#configure(child, this.#task);
   }
 
   #restart(): void {

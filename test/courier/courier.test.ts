@@ -269,3 +269,18 @@ test("when the gateway stops, what is there is sent once; what is not taken wait
   assert.deepEqual(sequences(receiver.events), [0, 1, 2]);
   assert.deepEqual(sink.tidy(), { bytes: 0, dropped: 0 });
 });
+
+test("policies that follow each other at once leave one courier, of the last", async (t) => {
+  const first = await Receiver.start(t);
+  const second = await Receiver.start(t);
+  const spool = new Spool(t);
+  spool.sink(webhook(second.url)).write(events(0, 3));
+  await Promise.all([
+    spool.courier.configure(await spool.task(webhook(first.url, { batch: { wait: "1h" } }))),
+    spool.courier.configure(undefined),
+    spool.courier.configure(await spool.task(webhook(second.url))),
+  ]);
+  await second.until("all", ({ events }) => events.length >= 3);
+  assert.equal(spool.started, 1);
+  assert.deepEqual([sequences(second.events), first.asked.length], [[0, 1, 2], 0]);
+});

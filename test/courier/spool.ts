@@ -52,6 +52,8 @@ export class Spool {
   readonly data: string;
   readonly said: string[] = [];
   readonly problems: string[] = [];
+  /** Couriers, ever. */
+  started = 0;
   readonly courier: Courier;
   readonly #log: string[] = [];
 
@@ -100,6 +102,7 @@ export class Spool {
   }
 
   async #spawn() {
+    this.started++;
     const code = join(MAIN, "..", "..");
     const child = fork(MAIN, {
       serialization: "advanced",
