@@ -1,7 +1,12 @@
-/** What a content is, by its first bytes alone: a word to filter by, and what more they tell. */
+/** Words for contents, to filter by. */
+export const CONTENT_TYPES = [
+  ...(["elf", "pe", "mach-o", "script", "archive", "key", "image", "document", "text", "empty"] as const),
+  "data",
+] as const;
+
+/** What a content is, by its first bytes alone. */
 export interface ContentType {
-  readonly type:
-    "elf" | "pe" | "mach-o" | "script" | "archive" | "key" | "image" | "document" | "text" | "empty" | "data";
+  readonly type: (typeof CONTENT_TYPES)[number];
   /** Such as `x86-64, 64 bit` or `sh`; made of words of ours, or of letters that were checked. */
   readonly detail?: string;
 }
