@@ -7,6 +7,7 @@ import type { SessionId } from "../model/ids.ts";
 import { RECORDING_FILE, sealingFile } from "../model/recording-file.ts";
 import { readLedger } from "./ledger.ts";
 import type { Marker } from "../recording/marker.ts";
+import { RecordingDamaged } from "../recording/damage.ts";
 import { CredentialDropper } from "../recording/redact.ts";
 import { sealChanged, sealRecording } from "../recording/seal.ts";
 import { openSource } from "../recording/source.ts";
@@ -42,7 +43,9 @@ interface Job {
 export class Sealing {
   readonly #options: SealingOptions;
   readonly #waiting = new Map<SessionId, Job>();
-  /** Of these nothing could be dropped; the next start tries again. */
+  /** To lose their passwords, once nothing waits to be sealed: after a change of the policy these may be all that there are. */
+  readonly #redactions = new Map<SessionId, Job>();
+  /** Not what was sealed: nothing can be dropped of these. */
   readonly #failed = new Set<SessionId>();
   #current: SessionId | undefined;
   readonly #stop = new AbortController();
@@ -52,12 +55,12 @@ export class Sealing {
   }
 
   add(session: SessionId, folder: string): void {
-    this.#add(session, { folder });
+    this.#add(this.#waiting, session, { folder });
   }
 
   /** @param line where in the ledger the line begins by which the recording is sealed. */
   addRedaction(session: SessionId, folder: string, line: number): void {
-    if (!this.#failed.has(session)) this.#add(session, { folder, line });
+    if (!this.#failed.has(session)) this.#add(this.#redactions, session, { folder, line });
   }
 
   /** Adds every recording that the ledger does not know. */
@@ -75,6 +78,7 @@ export class Sealing {
   /** Its recording is there no more. */
   drop(session: SessionId): void {
     this.#waiting.delete(session);
+    this.#redactions.delete(session);
   }
 
   /** The warden has put it in its place, or would not have it. */
@@ -87,11 +91,12 @@ export class Sealing {
   stop(): void {
     this.#stop.abort();
     this.#waiting.clear();
+    this.#redactions.clear();
   }
 
-  #add(session: SessionId, job: Job): void {
+  #add(waiting: Map<SessionId, Job>, session: SessionId, job: Job): void {
     if (this.#isStopped() || this.#current === session) return;
-    this.#waiting.set(session, job);
+    waiting.set(session, job);
     if (this.#current === undefined) void this.#next();
   }
 
@@ -100,10 +105,10 @@ export class Sealing {
   }
 
   async #next(): Promise<void> {
-    const [first] = this.#waiting;
+    const [first] = this.#waiting.size > 0 ? this.#waiting : this.#redactions;
     if (first === undefined || this.#isStopped()) return;
     const [session, job] = first;
-    this.#waiting.delete(session);
+    (job.line === undefined ? this.#waiting : this.#redactions).delete(session);
     this.#current = session;
     try {
       const tell = await this.#done(session, job);
@@ -111,7 +116,7 @@ export class Sealing {
     } catch (error) {
       const what = job.line === undefined ? "could not be sealed" : "could not lose its passwords";
       this.#options.problem(`Session ${session} ${what}, and stays as it is: ${said(error)}`);
-      if (job.line !== undefined) this.#failed.add(session);
+      if (error instanceof RecordingDamaged) this.#failed.add(session);
       // On a full disk half of it would only take room.
       await rm(join(this.#options.dataFolder, sealingFile(session)), { force: true }).catch(() => undefined);
       this.taken(session);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
@@ -212,4 +212,28 @@ test("what a killed archivist had not done yet is done after the next start; wha
   await bench.until(async () => (await bench.isSealed(NEW, 1)) && bench.passwords().length === 0);
   await fourth.drain();
   assert.deepEqual([third.problems, fourth.problems, bench.logged], [[], [], []]);
+});
+
+test("a recording that is not what was sealed keeps what it has, and the log says so once; others lose theirs", async (t) => {
+  const bench = await Bench.of(t);
+  const first = await bench.start();
+  const [old] = talks();
+  assert.ok(old);
+  const path = join(bench.data, await ended(bench, first, old), "session.mbr");
+  const other = new Conversation("dddddddddddd").login("root", "other");
+  await ended(bench, first, other);
+  await bench.until(async () => (await bench.isSealed(OLD)) && (await bench.isSealed(other.session)));
+  await first.drain();
+  const bytes = readFileSync(path);
+  bytes[50] = (bytes[50] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const second = await bench.start(AN_HOUR);
+  await bench.until(() => bench.isSealed(other.session, 1));
+  const events = { rotate: "size", rotateAt: 1e8, keep: 5, stdout: false } as const;
+  second.tell({ kind: "policy", events, credentials: AN_HOUR + 1 });
+  await second.drain();
+  assert.deepEqual(readFileSync(path), bytes);
+  const [problem, ...more] = second.problems;
+  assert.match(problem ?? "", /aaaaaaaaaaaa could not lose its passwords, and stays as it is: .*frame 1/);
+  assert.deepEqual([more, bench.logged], [[], []]);
 });
