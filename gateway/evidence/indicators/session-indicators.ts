@@ -103,7 +103,10 @@ function toldByFact(fact: SandboxFact, user: string | undefined, tried: TriedOnN
         ? programIndicators(fact.argv, user)
         : [];
     case "file":
-      return fact.how === "overwritten" ? written(fact.path, "") : broughtFile(fact.path, fact.sha256);
+      // Programs of the system leave and delete files of their own while they work.
+      return fact.how === "run" || fact.how === "run-and-deleted"
+        ? broughtFile(fact.path, fact.sha256)
+        : written(fact.path, "");
     default:
       return fact satisfies never;
   }
