@@ -18,6 +18,8 @@ const program = new Command("mitsubako")
     "A high-interaction SSH honeypot: strangers land in a real Linux of their own, and every byte is kept.",
   )
   .version("0.1.0")
+  // Of `files` and `files get` each knows the same options: what stands behind `get` is its own.
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError("(mitsubako --help tells what can be called)");
 

@@ -52,6 +52,18 @@ test("files that were run and deleted before anybody looked are kept, told and f
   assert.match(shown, /^fetched from http:\/\/192\.0\.2\.9\/bot, as a command says$/m);
   assert.match(shown, / run-and-deleted +[0-9a-f]{12} +127\.0\.6\.3 +\/tmp\/bot$/m);
 
+  const asked = await mitsubako(
+    { data: "/nowhere" },
+    "files",
+    "show",
+    bot.sha256,
+    "--json",
+    "--data",
+    gateway.data,
+  );
+  const { sightings } = JSON.parse(asked.stdout.toString()) as { sightings: Told[] };
+  assert.deepEqual([...new Set(sightings.map(({ path }) => path))], ["/tmp/bot"]);
+
   const events = downloads(join(gateway.data, "events"));
   const told = events.filter(({ shasum }) => shasum === bot.sha256);
   assert.equal(told.length, 1, "each content at each path once");
