@@ -22,6 +22,8 @@ export interface Front {
   readonly authority: HostKey;
   readonly warden: WardenLink;
   readonly live: Map<SessionId, LiveSession>;
+  /** Of the sessions that live. */
+  readonly clocks: Set<Deadlines>;
 }
 
 /**
@@ -67,9 +69,9 @@ async function livesThrough(
   { session, source }: { session: SessionId; source: Endpoint },
   recording: SessionRecording,
   ending: Ending,
-  { configuration, authority, warden }: Front,
+  { configuration, authority, warden, clocks }: Front,
 ): Promise<void> {
-  using deadlines = new Deadlines(configuration.deadlines, ending);
+  using deadlines = new Deadlines(configuration.deadlines, ending, clocks);
   const { persona, hostKeys } = configuration;
 
   using leg = new UpstreamLeg(hostKeys, ending.signal);

@@ -9,7 +9,7 @@ import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { LoadedPolicy, Policy } from "../model/policy.ts";
-import { ARCHIVIST_INDEX, childUid, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
+import { ARCHIVIST_INDEX, childUid, childUids, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
 import { whenApplied } from "../policy/when-applied.ts";
@@ -191,6 +191,7 @@ export class Warden implements AsyncDisposable {
     const witnesses = await FileWitnesses.open({
       folder: join(data.path, "tools"),
       uid: childUid(slot, FILE_WITNESS_INDEX),
+      payers: childUids(slot),
       artifacts: new Artifacts(join(data.path, "artifacts")),
       remap: (await learnEngine(engine)).remap,
       policy: () => this.#policy.policy.evidence,
@@ -305,7 +306,7 @@ export class Warden implements AsyncDisposable {
     return this.#archivist.pid;
   }
 
-  /** The policy file was saved, or SIGHUP came. What listens and what lives keeps its ways; all that comes follows the new one. */
+  /** The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. */
   updated(update: PolicyUpdate): void {
     switch (update.outcome) {
       case "same":

@@ -103,6 +103,14 @@ it("policy try foresees what a policy makes of the same traffic live; status tel
   assert.equal(change?.["mitsubako_policy"], hashOf(SOME));
   assert.ok((change["mitsubako_changes"] as string[]).includes('sandbox.idle: "1h" → "2h" (at once)'));
 
+  // Who is in meets the new deadline, counted from their own beginning.
+  const inside = ssh(gateway, { user: "admin", password: "x", from: "127.0.42.2" }, ["sleep 100"]);
+  await shows("who is in", /1 connection open/);
+  await writeFile(gateway.policy, `${SOME}deadlines: {session: 1s}\n`);
+  assert.equal((await inside).code, 255);
+  await writeFile(gateway.policy, SOME);
+  await shows("the policy as before", new RegExp(hashOf(SOME)));
+
   await writeFile(gateway.policy, `${SOME}sandbx: 1\n`);
   const refused = await shows("the refusal", /REFUSED/);
   assert.equal(refused.code, 1);
@@ -123,6 +131,6 @@ it("policy try foresees what a policy makes of the same traffic live; status tel
   const history = (await readFile(join(gateway.data, "policy-history.jsonl"), "utf8")).trimEnd().split("\n");
   assert.deepEqual(
     history.map((line) => (JSON.parse(line) as { outcome: string }).outcome),
-    ["start", "changed", "refused"],
+    ["start", "changed", "changed", "changed", "refused"],
   );
 });
