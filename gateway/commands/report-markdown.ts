@@ -109,7 +109,7 @@ function summary({ totals }: Report): string[] {
   return [
     [
       `${count(sessions, "session")} of ${count(sources, "source")}${live > 0 ? `, ${live} of them still there` : ""}; ${count(attempts, "attempt")} to log in.`,
-      `${count(logins, "session")} of ${count(loginSources, "source")} got in, into ${totals.sandboxes} sandboxes (${totals.newSandboxes} new);`,
+      `${count(logins, "session")} of ${count(loginSources, "source")} got in; sandboxes: ${totals.sandboxes}, of which new: ${totals.newSandboxes};`,
       `a person typed in ${typedByHand}, a program in ${typedByMachine}.`,
     ].join(" "),
     `${count(totals.commands, "command")}, ${count(totals.transfers, "transfer")}, ${count(totals.forwards, "forward")}, ${totals.networkTries} tries on the network; ${bytes(totals.received)} from them, ${bytes(totals.sent)} to them.`,

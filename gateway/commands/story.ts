@@ -42,7 +42,7 @@ export function tellStory(session: SessionWhole, telling: Telling): string {
 }
 
 /** Lines, the last one empty. */
-const SCREEN = 46;
+const SCREEN = 50;
 /** What the chapters tell is cut until it fits. */
 const SHARES = [1, 0.75, 0.5, 0.35, 0.25, 0.1] as const;
 

@@ -41,7 +41,10 @@ function chapter(
   words: Partial<Record<IndicatorKind, string>>,
   telling: Telling,
 ): string[] {
-  const lines = indicators.flatMap(({ kind, value, cites }) => {
+  // What is a key stands before what may be a file of a new account.
+  const order = Object.keys(words);
+  const sorted = indicators.toSorted((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
+  const lines = sorted.flatMap(({ kind, value, cites }) => {
     const word = words[kind];
     return word === undefined ? [] : [`  ${word}: ${cut(showable(value), 200)}${seenIn(cites[0])}`];
   });

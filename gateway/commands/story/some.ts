@@ -12,10 +12,10 @@ const WIDTH = 110;
 export function someOf(
   lines: readonly string[],
   { full, share = 1 }: Telling,
-  most: { readonly short: number; readonly full: number },
+  most: { readonly short: number; readonly full: number; readonly least?: number },
   more: (number: number) => string = (number) => `… ${number} more (--full)`,
 ): string[] {
-  const limit = full ? most.full : Math.max(1, Math.floor(most.short * share));
+  const limit = full ? most.full : Math.max(most.least ?? 1, Math.floor(most.short * share));
   const shown = lines.length > limit ? lines.slice(0, limit) : lines;
   return [
     ...shown.map((line) => (full ? line : cut(line, WIDTH))),

@@ -1,5 +1,5 @@
 /** An address of the Internet that is in truth a namespace of this machine, with a web server in it. It must be opened as root. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -7,47 +7,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, run } from "../harness.ts";
 
-/** A documentation network; the route to this one address goes to the namespace. */
+/** Of a documentation network; the route to this one address goes to the namespace. */
 const ADDRESS = "203.0.113.80";
+const [NEAR, FAR] = ["169.254.77.1", "169.254.77.2"] as const;
 
 export class Internet implements AsyncDisposable {
-  readonly #name: string;
-  readonly #folder: string;
-  readonly #server: ChildProcess;
+  readonly #undo: AsyncDisposableStack;
 
-  private constructor(name: string, folder: string, server: ChildProcess) {
-    this.#name = name;
-    this.#folder = folder;
-    this.#server = server;
+  private constructor(undo: AsyncDisposableStack) {
+    this.#undo = undo;
   }
 
   /** @param files by their names. */
   static async open(files: Readonly<Record<string, string>>): Promise<Internet> {
-    const name = `mbkt${randomBytes(3).toString("hex")}`;
+    await using undo = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "mitsubako-internet-"));
+    undo.defer(() => rm(folder, { recursive: true, force: true }));
     for (const [file, content] of Object.entries(files)) await writeFile(join(folder, file), content);
-    const near = "169.254.77.1";
-    for (const step of [
-      `netns add ${name}`,
-      `link add ${name} type veth peer name eth0 netns ${name}`,
-      `addr add ${near}/30 dev ${name}`,
-      `link set ${name} up`,
-      `-n ${name} link set lo up`,
-      `-n ${name} addr add ${ADDRESS}/32 dev lo`,
-      `-n ${name} addr add 169.254.77.2/30 dev eth0`,
-      `-n ${name} link set eth0 up`,
-      `-n ${name} route add default via ${near}`,
-      `route add ${ADDRESS}/32 via 169.254.77.2 dev ${name}`,
-    ]) {
-      const { code, stderr } = await run("ip", step.split(" "));
-      if (code !== 0) throw new Error(`ip ${step}: ${stderr.toString()}`);
-    }
-    const server = spawn(
-      "ip",
-      ["netns", "exec", name, "python3", "-m", "http.server", "80", "--directory", folder],
-      { stdio: "ignore" },
-    );
-    const internet = new Internet(name, folder, server);
+    const name = await layRoad(undo);
+    const serve = ["python3", "-m", "http.server", "80", "--directory", folder];
+    const server = spawn("ip", ["netns", "exec", name, ...serve], { stdio: "ignore" });
+    const ended = once(server, "exit");
+    undo.defer(async () => {
+      server.kill("SIGKILL");
+      await ended;
+    });
+    const internet = new Internet(undo);
     const [first = ""] = Object.keys(files);
     await eventually("the web server answers", () =>
       fetch(internet.url(first)).then(
@@ -55,7 +40,7 @@ export class Internet implements AsyncDisposable {
         () => undefined,
       ),
     );
-    return internet;
+    return new Internet(undo.move());
   }
 
   url(file: string): string {
@@ -63,10 +48,32 @@ export class Internet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.kill("SIGKILL");
-    if (this.#server.exitCode === null && this.#server.signalCode === null) await once(this.#server, "exit");
-    await run("ip", ["link", "del", this.#name]);
-    await run("ip", ["netns", "del", this.#name]);
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#undo.disposeAsync();
   }
+}
+
+/** A namespace with the address, and the way there. Gives its name. */
+async function layRoad(undo: AsyncDisposableStack): Promise<string> {
+  const name = `mbkt${randomBytes(3).toString("hex")}`;
+  await ip(`netns add ${name}`);
+  undo.defer(() => ip(`netns del ${name}`));
+  await ip(`link add ${name} type veth peer name eth0 netns ${name}`);
+  undo.defer(() => ip(`link del ${name}`));
+  for (const step of [
+    `addr add ${NEAR}/30 dev ${name}`,
+    `link set ${name} up`,
+    `-n ${name} link set lo up`,
+    `-n ${name} addr add ${ADDRESS}/32 dev lo`,
+    `-n ${name} addr add ${FAR}/30 dev eth0`,
+    `-n ${name} link set eth0 up`,
+    `-n ${name} route add default via ${NEAR}`,
+    `route add ${ADDRESS}/32 via ${FAR} dev ${name}`,
+  ])
+    await ip(step);
+  return name;
+}
+
+async function ip(words: string): Promise<void> {
+  const { code, stderr } = await run("ip", words.split(" "));
+  if (code !== 0) throw new Error(`ip ${words}: ${stderr.toString()}`);
 }
