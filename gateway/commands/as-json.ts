@@ -6,6 +6,7 @@ const BYTE_FIELDS = new Set([
   "clientVersion",
   "data",
   "description",
+  "directory",
   "exitSignal",
   "host",
   "linkTarget",

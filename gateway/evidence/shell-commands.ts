@@ -56,6 +56,7 @@ export class ShellCommands {
   #request: Given | undefined;
   /** The command before, as long as its status is the shell's last. */
   #last: Given | undefined;
+  #hasPrompts = false;
   /** A program with prompts of its own reads. */
   #isProgram = false;
   readonly #directory = new ShellDirectory();
@@ -107,8 +108,10 @@ export class ShellCommands {
     const running = this.#running;
     this.#running = undefined;
     const given = running === undefined ? undefined : exitGiven(running.text);
-    if (running !== undefined && (given ?? exitStatus) !== undefined)
-      this.#over(running, given ?? exitStatus);
+    // At a terminal a shell that ends under a command was ended itself, by a hang-up for one.
+    const isItsOwn = running !== undefined && (!this.#hasPrompts || endsShell(running.text));
+    const status = given ?? (isItsOwn ? exitStatus : undefined);
+    if (running !== undefined && status !== undefined) this.#over(running, status);
     const isOfLast = running === undefined || (endsShell(running.text) && given === undefined);
     if (isOfLast && this.#last !== undefined && exitStatus !== undefined) this.#over(this.#last, exitStatus);
     this.#last = undefined;
@@ -183,6 +186,7 @@ export class ShellCommands {
   }
 
   #prompt(text: string): void {
+    this.#hasPrompts = true;
     if (this.#isPending) {
       if (asksForMore(text)) return;
       this.#whole(true); // the shell saw it as whole

@@ -150,3 +150,24 @@ test("bytes of commands come through unchanged, whatever they are", () => {
   talk.request(talk.open(), "exec", string(every));
   assert.deepEqual(Buffer.from(commands(talk)[0]?.text ?? "", "latin1"), every);
 });
+
+test("a shell that is hung up on does not give its status to the command that ran", () => {
+  const [talk, channel] = terminal();
+  talk.sends(channel, "sleep 9\r").gets(channel, `sleep 9${TAKEN}`).exits(channel, 129);
+  assert.deepEqual(ends(talk), []);
+});
+
+test("a shell that is left by ^D gives it to its last command, but not to one before an interrupt", () => {
+  for (const [keys, expected] of [
+    ["\x04", [undefined, 4]],
+    ["\x03\x04", [undefined]],
+  ] as const) {
+    const [talk, channel] = terminal();
+    talk.sends(channel, "false\r").gets(channel, `false${TAKEN}${PROMPT}`);
+    for (const key of keys) talk.sends(channel, key).gets(channel, `${TAKEN}${PROMPT}`);
+    assert.deepEqual(
+      ends(talk.exits(channel, 4)).map(({ exitStatus }) => exitStatus),
+      expected,
+    );
+  }
+});
