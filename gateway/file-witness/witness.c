@@ -1,11 +1,12 @@
 /*
  * The file witness of one sandbox: sees what is run or deleted in it, from outside.
  *
- *     witness LARGEST TOTAL BEGAN UID HINTS FOLDER...
+ *     witness LARGEST TOTAL BEGAN UID PAYER HINTS FOLDER...
  *
  * FOLDER is a path into each of the sandbox's file systems that can be written, HINTS one into the file system below the first,
  * where that holds nothing else (or -), LARGEST the bytes of the largest content that is told, TOTAL the bytes told in all, BEGAN
- * the second since 1970 before which files are the image's, UID the user to go on as.
+ * the second since 1970 before which files are the image's, UID the user to go on as, PAYER the one whose share of the kernel's
+ * groups is used: 128 of each user at once (fs.fanotify.max_user_groups), root's too.
  *
  * The kernel hands over with each event an open descriptor of the very file, so it may be deleted the next moment: whoever holds
  * a descriptor has the content. Standard output takes records, contents included (warden/file-witness-records.ts reads them):
@@ -237,13 +238,14 @@ static int mark(int fd, uint64_t mask, const char *folder) {
 
 int main(int argc, char **argv) {
     struct rlimit files = {MOST_HELD + 4096, MOST_HELD + 4096};
-    if (argc < 7) return 2;
+    if (argc < 8) return 2;
     largest = strtoull(argv[1], NULL, 10);
     total_left = strtoull(argv[2], NULL, 10);
     began = strtoull(argv[3], NULL, 10);
     /* Whatever who started us had open. */
     syscall(SYS_close_range, 3, ~0u, 0);
     setrlimit(RLIMIT_NOFILE, &files);
+    pay_as(strtoul(argv[5], NULL, 10));
     /* What is overwritten in place is lost to who comes late. */
     setpriority(PRIO_PROCESS, 0, -10);
     /* O_NONBLOCK: a named pipe must not hold us up. O_NOATIME: our reading must not be seen. */
@@ -251,8 +253,8 @@ int main(int argc, char **argv) {
     if (group < 0) fail("fanotify_init");
     hints = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID, O_RDONLY);
     /* Without hints it is looked at every LOOK_EVERY; overlayfs itself refuses them. */
-    if (strcmp(argv[5], "-") != 0) mark(hints, FAN_ATTRIB, argv[5]);
-    for (int i = 6; i < argc; i++) {
+    if (strcmp(argv[6], "-") != 0) mark(hints, FAN_ATTRIB, argv[6]);
+    for (int i = 7; i < argc; i++) {
         if (mark(group, FAN_CLOSE_WRITE | FAN_OPEN_EXEC, argv[i])) fail(argv[i]);
         mark(hints, FAN_ATTRIB, argv[i]);
     }

@@ -23,6 +23,9 @@ struct record {
 /* Ends with what the system says of the call that failed. */
 void fail(const char *what);
 
+/* The kernel counts fanotify groups as this user's. Every right stays, and so does the way back. */
+void pay_as(uint32_t payer);
+
 /* From here on: no right of root, no network, nothing to be opened for writing, no other program. */
 void give_up_rights(uint32_t uid);
 

@@ -31,6 +31,11 @@ export function childUid(slot: number, index: number): number {
   return FIRST_UID + slot * UIDS_PER_SLOT + index;
 }
 
+/** All of a slot's. */
+export function childUids(slot: number): number[] {
+  return Array.from({ length: UIDS_PER_SLOT }, (_, index) => childUid(slot, index));
+}
+
 export function isSlot(slot: number): boolean {
   return Number.isInteger(slot) && slot >= 0 && slot < SLOTS;
 }

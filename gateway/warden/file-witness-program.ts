@@ -21,7 +21,16 @@ export async function tryFileWitness(folder: string, uid: number): Promise<strin
     // Any file system will do; of this one nothing is taken.
     const places = { folders: ["/dev"], hints: undefined, born: birthOf(pid) };
     const silent = { log: pino({ level: "silent" }), take: () => undefined };
-    const witness = await FileWitness.start({ program, uid, pid, places, largest: 0, total: 0, ...silent });
+    const witness = await FileWitness.start({
+      program,
+      uid,
+      payer: uid,
+      pid,
+      places,
+      largest: 0,
+      total: 0,
+      ...silent,
+    });
     await witness.stop();
     return program;
   } catch (cause) {

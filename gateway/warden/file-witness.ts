@@ -11,6 +11,8 @@ export interface FileWitnessOptions {
   readonly program: string;
   /** It goes on as this user, without any right. */
   readonly uid: number;
+  /** The user whose share of the kernel's fanotify groups it takes, of which it needs two. */
+  readonly payer: number;
   /** The sandbox's first process. */
   readonly pid: number;
   readonly places: WitnessPlaces;
@@ -62,21 +64,24 @@ export class FileWitness {
   }
 
   async #launch(): Promise<void> {
-    const { program, uid, pid, places, largest, total } = this.#options;
+    const { program, uid, payer, pid, places, largest, total } = this.#options;
     const { folders, hints = "-", born } = places;
     const child = spawn(
       program,
-      [...[largest, total, this.#began, uid].map(String), hints, ...folders],
+      [...[largest, total, this.#began, uid, payer].map(String), hints, ...folders],
       // A session of its own: a Ctrl-C is for the warden to answer.
       { detached: true, stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: {} },
     );
     child.stdin.on("error", () => undefined); // it is gone, which is told below
     const complaints = tailOf(child.stderr);
     const ended = once(child, "exit").catch(() => undefined);
+    const closed = once(child, "close").catch(() => undefined);
     const records = readRecords(child.stdout);
     const late = setTimeout(() => child.kill("SIGKILL"), READY_WITHIN);
     try {
       const first = await records.next();
+      // Why it ended is there once all that it said is.
+      if (first.done === true) await closed;
       if (first.done === true || first.value.kind !== "ready") throw new Error(complaints() || "it ended");
       // Should its number have become another's meanwhile, that is not ours to watch.
       if (birthOf(pid) !== born) throw new Error("the sandbox has ended");

@@ -15,6 +15,8 @@ export interface FileWitnessesOptions {
   readonly folder: string;
   /** The witnesses' user. */
   readonly uid: number;
+  /** Users of ours, over which the kernel's bound of fanotify groups for each is spread. */
+  readonly payers: readonly number[];
   readonly artifacts: Artifacts;
   /** What a sandbox's root is on the machine. */
   readonly remap: { readonly uid: number };
@@ -36,6 +38,7 @@ export class FileWitnesses {
   /** Undefined: nothing is watched. */
   readonly #program: string | undefined;
   readonly #living = new Map<string, FileWitness>();
+  #started = 0;
 
   private constructor(options: FileWitnessesOptions, program: string | undefined) {
     this.#options = options;
@@ -65,7 +68,7 @@ export class FileWitnesses {
    * @throws MitsubakoError `witness-unfit` when it cannot be watched and the policy requires it.
    */
   async started({ address, pid, kept }: Omit<StartedSandbox, "mac">): Promise<void> {
-    const { policy, log, uid, artifacts, room } = this.#options;
+    const { policy, log, uid, payers, artifacts, room } = this.#options;
     const { watchFiles, largestFile, mostBytes } = policy();
     if (this.#program === undefined || watchFiles === "off") return;
     const contents = new WitnessedContents({
@@ -77,7 +80,14 @@ export class FileWitnesses {
       const places = placesOf(pid);
       if (places === undefined) throw new Error("its root cannot be watched apart from the machine's");
       const witness = await FileWitness.start({
-        ...{ program: this.#program, uid, pid, places, log },
+        ...{
+          program: this.#program,
+          uid,
+          payer: payers[this.#started++ % payers.length] ?? uid,
+          pid,
+          places,
+          log,
+        },
         ...{ largest: largestFile, total: mostBytes * OVER_AGAIN },
         take: (record) => this.#take(address, record, contents),
       });

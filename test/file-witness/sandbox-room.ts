@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { pino } from "pino";
+import { childUid, FILE_WITNESS_INDEX, SLOTS } from "../../gateway/model/slot.ts";
 import { placesOf, type WitnessPlaces } from "../../gateway/warden/file-witness-places.ts";
 import { buildFileWitness } from "../../gateway/warden/file-witness-program.ts";
 import type { WitnessedFile } from "../../gateway/warden/file-witness-records.ts";
@@ -120,7 +121,11 @@ export interface Watched extends AsyncDisposable {
 export interface WatchOptions {
   readonly largest?: number;
   readonly total?: number;
+  readonly payer?: number;
 }
+
+/** The last slot's. */
+export const WITNESS_UID = childUid(SLOTS - 1, FILE_WITNESS_INDEX);
 
 /** A witness of the room, with what it tells. */
 export async function watch(room: SandboxRoom, options: WatchOptions = {}): Promise<Watched> {
@@ -130,7 +135,8 @@ export async function watch(room: SandboxRoom, options: WatchOptions = {}): Prom
   let log = "";
   const witness = await FileWitness.start({
     program: await buildFileWitness(folder),
-    uid: 1_900_001_022,
+    uid: WITNESS_UID,
+    payer: options.payer ?? WITNESS_UID,
     pid: room.pid,
     places: room.places,
     largest: options.largest ?? 2 ** 20,

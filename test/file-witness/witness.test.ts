@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { childUids, SLOTS } from "../../gateway/model/slot.ts";
 import { buildFileWitness } from "../../gateway/warden/file-witness-program.ts";
 import { caught, liveShortly } from "./short-lives.ts";
-import { openRoom, watch, type SandboxRoom, type Told } from "./sandbox-room.ts";
+import { openRoom, watch, WITNESS_UID, type SandboxRoom, type Told } from "./sandbox-room.ts";
 
 /** How a path was told last, and the contents that were told of it, in order. */
 function of(told: readonly Told[], path: string) {
@@ -161,7 +162,7 @@ test("it has no right and holds nothing but what it needs; its end lets go of ev
   const { pid } = watched.witness;
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   for (const line of [
-    /^Uid:\t1900001022\t1900001022\t/m,
+    /^Uid:\t1900001018\t1900001018\t/m,
     /^Groups:\t *$/m,
     /^NoNewPrivs:\t1$/m,
     /^Seccomp:\t2$/m,
@@ -198,12 +199,31 @@ test("killed, it is started again and goes on; no content that was cut off count
   assert.match(watched.log(), /died; starting it again/);
 });
 
+test("as many as there are sandboxes, where more than one user's share of the kernel's groups pays for them", async () => {
+  await using room = await openRoom();
+  await using stack = new AsyncDisposableStack();
+  const payers = childUids(SLOTS - 1);
+  const most = Number(readFileSync("/proc/sys/fs/fanotify/max_user_groups", "latin1"));
+  // Two groups each.
+  for (let count = 0; count < most / 2; count++) stack.use(await watch(room, { payer: payers[0] ?? 0 }));
+  await assert.rejects(watch(room, { payer: payers[0] ?? 0 }), /fanotify_init/);
+  stack.use(await watch(room, { payer: payers[1] ?? 0 }));
+});
+
 test("it dies with whoever started it", async (t) => {
   await using room = await openRoom();
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-witness-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const program = await buildFileWitness(folder);
-  const options = ["1000", "1000", "0", "1900001022", "-", ...room.places.folders];
+  const options = [
+    "1000",
+    "1000",
+    "0",
+    String(WITNESS_UID),
+    String(WITNESS_UID),
+    "-",
+    ...room.places.folders,
+  ];
   // Its standard input stays open: it does not end by that.
   const starter = spawn("sh", ["-c", '"$@" <&0 & wait', "sh", program, ...options]);
   t.after(() => starter.kill("SIGKILL"));
