@@ -9,7 +9,8 @@ import { Warning } from "./finding.ts";
 /** Whether what runs in sandboxes can be seen from outside: by putting the programs into the kernel, and taking them out again. */
 export async function processesSeen({ evidence }: Policy): Promise<string> {
   if (evidence.processes === "off") return "not watched, as evidence.processes says";
-  if (process.getuid?.() !== 0) throw new Warning("what runs in sandboxes: not tried, it takes root's rights");
+  if (process.getuid?.() !== 0)
+    throw new Warning("what runs in sandboxes: not tried, it takes root's rights");
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-doctor-"));
   try {
     await tryTap(folder, childUid(SLOTS - 1, TAP_INDEX));
