@@ -23,6 +23,8 @@ const WHEN: readonly (readonly [string, Applies])[] = [
   ["network.engine", "next start"],
   ["network.subnet", "next start"],
   ["network", "at once"],
+  ["evidence.processes", "next start"],
+  ["evidence.watchFiles", "next start"],
   ["evidence", "at once"],
   ["events", "at once"],
   ["retention", "at once"],

@@ -16,5 +16,7 @@ test("of every key it is said when a change of it applies", () => {
   assert.equal(whenApplied("persona.banner"), "new connections");
   assert.equal(whenApplied("persona.name"), "next start");
   assert.equal(whenApplied("listen[0]"), "next start");
+  assert.equal(whenApplied("evidence.watchFiles"), "next start");
+  assert.equal(whenApplied("evidence.mostBytes"), "at once");
   assert.throws(() => whenApplied("sandboxes"), /nobody has said/);
 });
