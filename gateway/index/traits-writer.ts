@@ -3,7 +3,6 @@ import type { Evidence } from "../evidence/extract.ts";
 import type { LateFactRead } from "../evidence/late-facts.ts";
 import type { Observation } from "../evidence/observation.ts";
 import type { NetworkFact } from "../model/network-facts.ts";
-import { LINK_TABLES_OF_SESSION } from "./link-tables.ts";
 import type { Statements } from "./statements.ts";
 import { stored } from "./texts.ts";
 
