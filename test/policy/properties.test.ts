@@ -224,7 +224,7 @@ describe("policies that are made at random", () => {
         for (const { message } of result.problems) {
           assert.match(
             message,
-            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+|less than the first pause|plaintext/,
+            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+|less than the first pause|plaintext|has closed/,
             `seed ${seed}`,
           );
         }
