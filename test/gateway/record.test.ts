@@ -119,7 +119,7 @@ describe("a session that does everything", () => {
     assert.deepEqual(found.sort(), [
       `download scp /tmp/by-scp true ${sha256(COPIED)}`,
       // This client stops at the size that it was told, and never reads the end.
-      `download sftp /tmp/by-sftp false ${sha256(UPLOADED)}`,
+      `download sftp /tmp/by-sftp true ${sha256(UPLOADED)}`,
       `upload scp /tmp/by-scp true ${sha256(COPIED)}`,
       `upload sftp /tmp/by-sftp true ${sha256(UPLOADED)}`,
     ]);
