@@ -147,6 +147,9 @@ export async function watch(room: SandboxRoom, options: WatchOptions = {}): Prom
       else if (record.kind === "overflow") overflows++;
       else told.push({ ...record, content: await whole(record.content) });
     },
+  }).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   });
   return {
     ...{ witness, told, skipped: () => skipped, overflows: () => overflows, log: () => log },
