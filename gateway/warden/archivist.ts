@@ -27,6 +27,7 @@ const DRAIN_DEADLINE = 30_000;
 export class Archivist {
   readonly #options: ArchivistOptions;
   #child: ChildProcess | undefined;
+  #starting: Promise<void> | undefined;
   #draining = false;
   #restarting: NodeJS.Timeout | undefined;
 
@@ -38,7 +39,14 @@ export class Archivist {
     return this.#child?.pid;
   }
 
-  async start(): Promise<void> {
+  /** Resolves when it is ready. */
+  start(): Promise<void> {
+    const starting = this.#startOne();
+    this.#starting = starting;
+    return starting;
+  }
+
+  async #startOne(): Promise<void> {
     const child = await this.#options.spawn();
     this.#child = child;
     const ready = new Promise<void>((resolve, reject) => {
@@ -65,6 +73,8 @@ export class Archivist {
         this.#restart();
       });
     });
+    // It was not there yet when the gateway began to end.
+    if (this.#draining) child.kill("SIGKILL");
     this.tell(this.#options.start());
     await ready;
   }
@@ -76,6 +86,8 @@ export class Archivist {
   /** Lets it finish what is there; ends it when that takes too long: the next start goes on where it was. */
   async drain(): Promise<void> {
     this.#draining = true;
+    clearTimeout(this.#restarting);
+    if (this.#child === undefined) await this.#starting?.catch(() => undefined);
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => {
@@ -106,6 +118,7 @@ export class Archivist {
       this.#restarting = undefined;
       if (this.#draining) return;
       this.start().catch((error: unknown) => {
+        if (this.#draining) return;
         this.#options.log.error({ err: error }, "the archivist could not be started");
         if (!this.#child) this.#restart();
       });

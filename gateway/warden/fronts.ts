@@ -33,6 +33,8 @@ const MOST_BAD_MESSAGES = 8;
 export class Fronts {
   readonly #options: FrontsOptions;
   readonly #children = new Map<number, ChildProcess>();
+  /** Starts that are under way. */
+  readonly #launches = new Set<Promise<void>>();
   #draining = false;
 
   constructor(options: FrontsOptions) {
@@ -79,10 +81,17 @@ export class Fronts {
         }),
     );
     this.tellAll({ kind: "drain", within });
-    await Promise.all(gone);
+    // One that is only now being spawned ends as soon as it is there, or it would stay, and we with it.
+    await Promise.all([...gone, ...[...this.#launches].map((launch) => launch.catch(() => undefined))]);
   }
 
-  async #launch(index: number): Promise<void> {
+  #launch(index: number): Promise<void> {
+    const launch = this.#startOne(index).finally(() => this.#launches.delete(launch));
+    this.#launches.add(launch);
+    return launch;
+  }
+
+  async #startOne(index: number): Promise<void> {
     const startedAt = Date.now();
     const child = await this.#options.spawn(index).catch((cause: unknown) => {
       throw new NotSpawned("a front could not be spawned", { cause });
@@ -119,6 +128,10 @@ export class Fronts {
         this.#restart(index, Date.now() - startedAt < RESTART_PAUSE ? RESTART_PAUSE : 0);
       });
     });
+    if (this.#draining) {
+      child.kill("SIGKILL");
+      await ready;
+    }
     this.tell(index, { kind: "configure", configuration: this.#options.configuration() });
     for (const address of this.#options.addresses) {
       const server = await openListener(address);
@@ -137,6 +150,7 @@ export class Fronts {
     setTimeout(() => {
       if (this.#draining) return;
       this.#launch(index).catch((error: unknown) => {
+        if (this.#draining) return;
         this.#options.log.error({ err: error, front: index }, "a front could not be started");
         // A child that was spawned and ended has its exit handler, which tries again by itself.
         if (error instanceof NotSpawned) this.#restart(index, RESTART_PAUSE);

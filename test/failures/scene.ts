@@ -97,8 +97,15 @@ export class Scene {
 
   /** Waits until every restless program that lives has gone around twice more, then looks at where its tries came out. Gives what may. */
   async nothingEscapes(least = 2): Promise<string[]> {
-    const began = await restless(this.lab);
-    assert.ok(began.length >= least, `${began.length} restless programs live, ${least} should`);
+    // One that has just been left there tells of itself after its first round.
+    const began = await eventually(
+      `${least} restless programs live`,
+      async () => {
+        const all = await restless(this.lab);
+        return all.length >= least ? all : undefined;
+      },
+      30_000,
+    );
     const wanted = new Map(began.map(({ pid, record }) => [pid, record.rounds + 3]));
     const now = await eventually(
       "two more rounds of every restless program",
