@@ -95,7 +95,8 @@ export function iptablesText(plan: FencePlan, egress: Egress): IptablesText {
   };
   return {
     sets: setsText(table),
-    four: [mangle(4), write(4).table("nat"), filter(4)],
+    // Tables are put in one after the other, and `mangle` opens the way out: what leaves is to be translated by then.
+    four: [write(4).table("nat"), mangle(4), filter(4)],
     six: [mangle(6), filter(6)],
     shown: shownChain(table),
   };

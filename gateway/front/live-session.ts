@@ -18,9 +18,8 @@ export class LiveSession {
     this.#ending.end(reason);
   }
 
-  /** Writes down what its sandbox did. Comes between any two things that the session does; once that is over it is nothing. */
+  /** Writes down what its sandbox did. Comes between any two things that the session does; once the recording is closed it is nothing. */
   did(facts: readonly SandboxFact[]): void {
-    if (this.#ending.over) return;
     try {
       for (const fact of facts) this.#recording.fact(fact);
     } catch (error) {

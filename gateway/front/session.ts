@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { unmapped, type Endpoint } from "../model/endpoint.ts";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
@@ -47,12 +48,14 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   try {
     const recording = openSessionRecording(front.configuration, { session, ...ends }, ending);
     front.live.set(session, new LiveSession(ending, recording));
+    let wasIn = false;
     try {
-      await livesThrough(socket, { session, source: ends.source }, recording, ending, front);
+      wasIn = await livesThrough(socket, { session, source: ends.source }, recording, ending, front);
     } catch (error) {
       ending.end(...reasonFor(error));
     } finally {
       socket.destroy();
+      if (wasIn) await sleep(UNDER_WAY);
       await recording.end(ending.fact);
     }
   } catch (error) {
@@ -64,13 +67,17 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   }
 }
 
+/** Milliseconds within which what the sandbox did last is told, as a rule; later it is kept beside the recording. */
+const UNDER_WAY = 200;
+
+/** Whether it was let in. */
 async function livesThrough(
   socket: Socket,
   { session, source }: { session: SessionId; source: Endpoint },
   recording: SessionRecording,
   ending: Ending,
   { configuration, authority, warden, clocks }: Front,
-): Promise<void> {
+): Promise<boolean> {
   using deadlines = new Deadlines(configuration.deadlines, ending, clocks);
   const { persona, hostKeys } = configuration;
 
@@ -114,7 +121,7 @@ async function livesThrough(
   if (result.kind === "no-login") {
     endWithoutLogin(result.cause, ending);
     await downstream.closed; // what it was told last must reach it
-    return;
+    return false;
   }
 
   deadlines.loggedIn();
@@ -139,6 +146,7 @@ async function livesThrough(
   });
   if (ending.over) relay.close();
   await relay.ended;
+  return true;
 }
 
 /** OpenSSH's words and behaviour when MaxStartups is exceeded (sshd.c, drop_connection). */

@@ -13,7 +13,8 @@ require_debian_or_ubuntu() {
 # Fronts and archivist run under users of their own, so a checkout made under umask 077 would stop them.
 # Folders above the checkout do not matter: the warden binds the checkout elsewhere for them.
 require_readable_code() {
-    unreadable=$(find package.json gateway policies node_modules \
+    # What commands keep for themselves is theirs alone.
+    unreadable=$(find package.json gateway policies node_modules -path node_modules/.cache -prune -o \
         \( -type d ! -perm -o+rx -o -type f ! -perm -o+r \) -print 2>/dev/null | head -n 1)
     [ -z "$unreadable" ] ||
         fail "Other users cannot read $root/$unreadable, but the gateway's unprivileged processes must. Run: chmod -R o+rX '$root'"

@@ -27,7 +27,7 @@ async function facts(path: string): Promise<unknown[]> {
   return found;
 }
 
-test("what its sandbox tried is in a session's recording at once, between what else is; after its end it is nothing", async (t) => {
+test("what its sandbox tried is in a session's recording at once, between what else is, until that is closed", async (t) => {
   const recording = createRecording({ folder: folder(t), session: SESSION });
   const ending = new Ending();
   const own = new SessionRecording(recording);
@@ -45,6 +45,7 @@ test("what its sandbox tried is in a session's recording at once, between what e
   assert.deepEqual(await facts(recording.path), [
     BOT,
     SUNK,
+    BOT,
     { kind: "session-ended", reason: "client-closed" },
   ]);
 });

@@ -179,11 +179,11 @@ describe("a session that does everything", () => {
   });
 
   it("index, events and story made again are as they were; the gateway must have ended for that", async () => {
-    const before = await story();
     const refused = await mitsubako(data, "rebuild");
     assert.notEqual(refused.code, 0);
     assert.match(refused.stderr.toString(), /Another gateway works on/);
     assert.equal(await gateway.stop(), 0);
+    const before = await story();
     const live = eventsIn(join(gateway.data, "events/mitsubako.json"));
     const events = join(folder, "events");
     const rebuilt = await mitsubako(data, "rebuild", "--events", events);
