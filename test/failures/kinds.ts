@@ -42,8 +42,9 @@ export const SINKHOLE: Kind = {
 
 /** In the lab's world; neither fenced nor on the host's link. */
 const OUTSIDE = String.raw`(203\.0\.113\.80|93\.184\.216\.34)`;
+/** The last: a sandbox's answer to what comes back to a program that has ended by then, which follows what was let out. */
 const LET_OUT = new RegExp(
-  String.raw`^(tcp 192\.0\.2\.2 to ${OUTSIDE}:(80|443)|udp 192\.0\.2\.2 to ${OUTSIDE}:2222|icmp 192\.0\.2\.2 to ${OUTSIDE} echo)$`,
+  String.raw`^(tcp 192\.0\.2\.2 to ${OUTSIDE}:(80|443)|udp 192\.0\.2\.2 to ${OUTSIDE}:2222|icmp 192\.0\.2\.2 to ${OUTSIDE} (echo|type 3))$`,
 );
 const ANSWERED = new RegExp(String.raw`^(tcp ${OUTSIDE}:(80|443)|udp ${OUTSIDE}:2222) `);
 
