@@ -52,8 +52,8 @@ const LOST = {
     "iptables -F and -X in every table": [
       "the chains of mitsubako13 in ip6tables' mangle are gone",
       "the chains of mitsubako13 in ip6tables' filter are gone",
-      "the chains of mitsubako13 in iptables' mangle are gone",
       "the chains of mitsubako13 in iptables' nat are gone",
+      "the chains of mitsubako13 in iptables' mangle are gone",
       "the chains of mitsubako13 in iptables' filter are gone",
     ],
   },
