@@ -136,7 +136,7 @@ test("reaping takes disks of sandboxes whose gateway is gone", async () => {
   assert.deepEqual(mountsOf(folder), []);
   assert.equal(existsSync(folder), false);
   assert.deepEqual(
-    readdirSync(root).filter((name) => name.startsWith(".mitsubako-disk-")),
+    readdirSync(root).filter((name) => name.startsWith(`.mitsubako-disk-${bench.slot}-`)),
     [],
   );
   assert.deepEqual(await reap({ engine: bench.engine, slot: bench.slot }), []);
