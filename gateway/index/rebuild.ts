@@ -43,8 +43,8 @@ export async function rebuildIndex(
   }
   removeIndex(dataFolder);
   renameSync(join(dataFolder, NEW), join(dataFolder, INDEX_FILE));
-  // Root may have made it; it belongs to whom the recordings belong.
-  const owner = statSync(join(dataFolder, "recordings"), { throwIfNoEntry: false });
+  // Root may have made it; it belongs to whom the events belong, or the next start could not write in it.
+  const owner = statSync(join(dataFolder, "events"), { throwIfNoEntry: false });
   if (owner !== undefined && process.getuid?.() === 0)
     chownSync(join(dataFolder, INDEX_FILE), owner.uid, owner.gid);
   return { sessions, captures, problems };

@@ -132,7 +132,7 @@ async function inherit(path: string, archivist: Owner, courier: Owner): Promise<
   ] as const) {
     const top = join(path, name);
     const stat = await lstat(top).catch(() => undefined);
-    if (!stat || !(await isAnothers(top, stat, owner.gid))) continue;
+    if (!stat || !(await isAnothers(top, stat, owner))) continue;
     await lchown(top, owner.uid, owner.gid);
     if (!stat.isDirectory()) continue;
     for (const entry of await readdir(top, { recursive: true, withFileTypes: true }))
@@ -143,10 +143,11 @@ async function inherit(path: string, archivist: Owner, courier: Owner): Promise<
 /** Of a folder, one entry stands for all: they were given to one group together. */
 async function isAnothers(
   top: string,
-  stat: { gid: number; isDirectory(): boolean },
-  gid: number,
+  stat: { uid: number; gid: number; isDirectory(): boolean },
+  { uid, gid }: Owner,
 ): Promise<boolean> {
-  if (!stat.isDirectory()) return stat.gid !== gid;
+  // Root may have made it anew, in a folder of that group.
+  if (!stat.isDirectory()) return stat.uid !== uid || stat.gid !== gid;
   const [first] = await readdir(top);
   return first !== undefined && (await lstat(join(top, first))).gid !== gid;
 }

@@ -12,7 +12,7 @@ import ssh2, { type Client, type ClientChannel, type SFTPWrapper } from "ssh2";
 import { FOOTER_SIZE } from "../../gateway/recording/seal-footer.ts";
 import { openSource } from "../../gateway/recording/source.ts";
 import { verify } from "../../gateway/recording/verify.ts";
-import { eventually, mitsubako, run, startGateway, type Gateway } from "./harness.ts";
+import { eventually, mitsubako, run, ssh, startGateway, type Gateway } from "./harness.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const UPLOADED = randomBytes(150_000);
@@ -193,6 +193,12 @@ describe("a session that does everything", () => {
     assert.deepEqual(await story(), before);
     const { code, stdout } = await mitsubako(data, "verify");
     assert.equal(code, 0, stdout.toString());
+    await using again = await startGateway({ data: gateway.data });
+    assert.equal((await ssh(again, { user: "root", password: "x", from: "127.0.1.9" }, ["true"])).code, 0);
+    await eventually("a session after it in the index", async () => {
+      const sessions = await mitsubako(again, "sessions", "--json", "--source", "127.0.1.9");
+      return jsonLines(sessions.stdout).length > 0 || undefined;
+    });
   });
 });
 
