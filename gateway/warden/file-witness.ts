@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { escapeText } from "../model/bytes.ts";
+import { onceEnded, tailOf } from "./child-end.ts";
 import { birthOf, type WitnessPlaces } from "./file-witness-places.ts";
 import { readRecords, type WitnessRecord } from "./file-witness-records.ts";
 
@@ -74,7 +74,7 @@ export class FileWitness {
     );
     child.stdin.on("error", () => undefined); // it is gone, which is told below
     const complaints = tailOf(child.stderr);
-    const ended = once(child, "exit").catch(() => undefined);
+    const ended = onceEnded(child);
     const closed = once(child, "close").catch(() => undefined);
     const records = readRecords(child.stdout);
     const late = setTimeout(() => child.kill("SIGKILL"), READY_WITHIN);
@@ -134,13 +134,4 @@ export class FileWitness {
       }
     }
   }
-}
-
-/** The last that it said, which is why it ended. */
-function tailOf(stream: Readable): () => string {
-  let tail = "";
-  stream.on("data", (chunk: Buffer) => {
-    tail = `${tail}${chunk.toString("latin1")}`.slice(-500);
-  });
-  return () => tail.trim();
 }

@@ -1,10 +1,11 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import type { Logger } from "pino";
 import { escapeText } from "../model/bytes.ts";
 import type { FromOutpost, OutpostConfiguration, ToOutpost } from "../model/outpost-messages.ts";
+import { onceEnded, tailOf } from "./child-end.ts";
 import type { NetworkLog } from "./network-log.ts";
 import { parseOutpostMessage } from "./outpost-messages.ts";
+import { PerSecond } from "./per-second.ts";
 
 export type OutpostFact = Extract<FromOutpost, { kind: "fact" }>;
 
@@ -84,7 +85,7 @@ export class Outpost implements AsyncDisposable {
       reader.kill("SIGKILL");
     }
     this.#child = child;
-    const complaints = tailOf(reader);
+    const complaints = tailOf(reader.stderr);
     // One without the other is of no use, and where the next packet begins in a stream that was cut off cannot be known.
     const readerEnded = onceEnded(reader);
     this.#running = Promise.race([ended, readerEnded])
@@ -135,7 +136,7 @@ export class Outpost implements AsyncDisposable {
     const facts = new PerSecond(MOST_FACTS, (lost) => {
       log.warn({ lost }, "the outpost told more than is taken; the rest was dropped");
     });
-    const problems = new PerSecond(MOST_PROBLEMS, () => undefined);
+    const problems = new PerSecond(MOST_PROBLEMS);
     let badMessages = 0;
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => {
@@ -180,41 +181,4 @@ export class Outpost implements AsyncDisposable {
       });
     }, RESTART_PAUSE);
   }
-}
-
-/** Lets so many pass in a second, and says at its end how many did not. */
-class PerSecond {
-  readonly #most: number;
-  readonly #lost: (count: number) => void;
-  #second = 0;
-  #count = 0;
-
-  constructor(most: number, lost: (count: number) => void) {
-    this.#most = most;
-    this.#lost = lost;
-  }
-
-  take(): boolean {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) {
-      if (this.#count > this.#most) this.#lost(this.#count - this.#most);
-      this.#second = second;
-      this.#count = 0;
-    }
-    return ++this.#count <= this.#most;
-  }
-}
-
-async function onceEnded(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await once(child, "exit").catch(() => undefined);
-}
-
-/** The last that it said, which is why it ended. */
-function tailOf(reader: NetworkLog): () => string {
-  let tail = "";
-  reader.stderr.on("data", (chunk: Buffer) => {
-    tail = `${tail}${chunk.toString("latin1")}`.slice(-500);
-  });
-  return () => tail.trim();
 }

@@ -1,8 +1,9 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import type { Logger } from "pino";
 import { escapeText } from "../../model/bytes.ts";
 import type { FromWatcher, ToWatcher } from "../../model/watcher-messages.ts";
+import { onceEnded } from "../child-end.ts";
+import { PerSecond } from "../per-second.ts";
 import { loaderCommand } from "./image.ts";
 import { parseWatcherMessage } from "./messages.ts";
 import { startTap, type TapKit } from "./tap.ts";
@@ -175,29 +176,4 @@ export class Watch implements AsyncDisposable {
       });
     }, RESTART_PAUSE);
   }
-}
-
-/** Lets so many pass in a second. */
-class PerSecond {
-  readonly #most: number;
-  #second = 0;
-  #count = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  take(): boolean {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#count = 0;
-    }
-    return ++this.#count <= this.#most;
-  }
-}
-
-async function onceEnded(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await once(child, "exit").catch(() => undefined);
 }
