@@ -181,9 +181,10 @@ export class Warden implements AsyncDisposable {
       },
       log,
     });
+    const { dataRoot, remap } = await learnEngine(engine);
     const floor = await DiskFloor.open({
       data: data.path,
-      engine: (await learnEngine(engine)).dataRoot,
+      engine: dataRoot,
       floor: () => this.#policy.policy.limits.diskFloor,
       log,
     });
@@ -193,7 +194,7 @@ export class Warden implements AsyncDisposable {
       uid: childUid(slot, FILE_WITNESS_INDEX),
       payers: childUids(slot),
       artifacts: new Artifacts(join(data.path, "artifacts")),
-      remap: (await learnEngine(engine)).remap,
+      remap,
       policy: () => this.#policy.policy.evidence,
       room: (most) => roomForCapture(floor.room, most),
       take: (sandbox, fact) => this.#facts?.seen({ sandbox, facts: [fact] }),
@@ -210,7 +211,7 @@ export class Warden implements AsyncDisposable {
           codeRoot: CODE_ROOT,
           folders: [],
         }),
-      remap: (await learnEngine(engine)).remap,
+      remap,
       policy: () => this.#policy.policy.evidence,
       take: (seen) => this.#facts?.seen(seen),
       log,
