@@ -33,9 +33,10 @@ export async function loadPolicy(path: string): Promise<LoadedPolicy> {
 
 /** As `loadPolicy`, with the places. */
 export async function loadPlaced(path: string): Promise<PlacedPolicy> {
-  const { files, problems } = await readChain(path);
+  const { files, problems, missing = [] } = await readChain(path);
   const result = parseChain(files, problems);
-  if ("problems" in result) throw new PolicyError(result.problems);
+  if ("problems" in result)
+    throw new PolicyError(result.problems, [...files.map((file) => file.path), ...missing]);
   return result;
 }
 
@@ -48,8 +49,15 @@ export function parsePolicy(bytes: Uint8Array, path: string): ParseResult {
 
 type Chain = readonly [PolicyFile, ...PolicyFile[]];
 
+interface ReadChain {
+  readonly files: Chain;
+  readonly problems: Problem[];
+  /** What could not be read. */
+  readonly missing?: readonly string[];
+}
+
 /** The file, the one that it extends, and so on, as far as they can be read. */
-async function readChain(path: string): Promise<{ files: Chain; problems: Problem[] }> {
+async function readChain(path: string): Promise<ReadChain> {
   const files: [PolicyFile, ...PolicyFile[]] = [parseFile(await readBounded(path), path)];
   for (;;) {
     const { base, path: from } = files.at(-1) ?? files[0];
@@ -64,7 +72,7 @@ async function readChain(path: string): Promise<{ files: Chain; problems: Proble
     } catch (error) {
       if (!(error instanceof MitsubakoError)) throw error;
       const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      return stop(`cannot be read: ${reason}`);
+      return { ...stop(`cannot be read: ${reason}`), missing: [next] };
     }
   }
 }
