@@ -8,7 +8,8 @@ import type { PolicyNews, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
-import type { LoadedPolicy, Policy } from "../model/policy.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type { LoadedPolicy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, childUids, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
@@ -322,7 +323,7 @@ export class Warden implements AsyncDisposable {
         this.#status?.refused(update.error.message);
         break;
       case "changed": {
-        if (!this.#isPossible(update.loaded.policy)) break;
+        if (!this.#isPossible(update.loaded)) break;
         this.#policy = update.loaded;
         const changes = update.changes.map((change) => `${showChange(change)} (${whenApplied(change.path)})`);
         this.#log.info({ policy: update.loaded.hash, changes }, "a new policy is in force");
@@ -341,13 +342,14 @@ export class Warden implements AsyncDisposable {
   }
 
   /** Whether the engine can contain what that policy asks for; with one that it cannot no sandbox could be made. */
-  #isPossible(policy: Policy): boolean {
+  #isPossible({ policy, path }: LoadedPolicy): boolean {
     try {
       this.#pool?.require(policy);
       return true;
     } catch (error) {
       this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
-      this.#status?.refused(error instanceof Error ? error.message : String(error));
+      const remedy = error instanceof MitsubakoError && error.remedy !== undefined ? ` ${error.remedy}` : "";
+      this.#status?.refused(`${path}: ${error instanceof Error ? error.message : String(error)}${remedy}`);
       return false;
     }
   }
