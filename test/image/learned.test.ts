@@ -59,8 +59,7 @@ describe("what an image's sshd says of itself", () => {
       "diffie-hellman-group18-sha512",
       "diffie-hellman-group14-sha256",
     ]);
-    assert.equal(offer.mac[0], "hmac-sha2-256-etm@openssh.com");
-    assert.ok(!offer.mac.some((name) => name.startsWith("umac")));
+    assert.deepEqual(offer.mac, learned.mac);
     assert.deepEqual(offer.cipher, learned.cipher);
     const turned = reducedOffer({ ...learned, cipher: learned.cipher.toReversed() });
     assert.deepEqual(turned.cipher, learned.cipher.toReversed());

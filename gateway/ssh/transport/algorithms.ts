@@ -1,7 +1,7 @@
 import type { Agreed } from "./transport.ts";
 import type { KexInit } from "./kexinit.ts";
 import { CIPHERS, needsMac } from "./ciphers/table.ts";
-import { MACS } from "./ciphers/hmac.ts";
+import { MACS } from "./ciphers/macs.ts";
 import { KEX_METHODS } from "./kex/methods.ts";
 
 /** What is implemented, in either role, in OpenSSH's order. Offering more would be worse than offering less: the peer would choose it and fail. */

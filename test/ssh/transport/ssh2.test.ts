@@ -17,6 +17,17 @@ import { CLIENT_OPTIONS } from "./pair.ts";
 
 const DATA = Buffer.concat([randomBytes(500_000), Buffer.alloc(500_000, "text that compresses ")]);
 
+/** What ssh2 has of ours. It has group exchange too, as a client only. */
+const SHARED: Lists = {
+  ...IMPLEMENTED,
+  kex: IMPLEMENTED.kex.filter((name) => !/^(sntrup|mlkem|diffie-hellman-group-exchange)/.test(name)),
+  mac: IMPLEMENTED.mac.filter((name) => !name.startsWith("umac")),
+};
+const AS_CLIENT: Lists = {
+  ...SHARED,
+  kex: IMPLEMENTED.kex.filter((name) => !/^(sntrup|mlkem)/.test(name)),
+};
+
 function ssh2Algorithms(lists: Lists): ssh2.Algorithms {
   return {
     kex: [...lists.kex] as ssh2.KexAlgorithm[],
@@ -60,7 +71,7 @@ async function withSsh2Client(port: number, lists: Lists): Promise<Buffer> {
 }
 
 describe("ssh2's client", { concurrency: 2 }, () => {
-  for (const choice of choices(IMPLEMENTED))
+  for (const choice of choices(AS_CLIENT))
     it(choice.join(" "), async () => {
       const transports: Transport[] = [];
       await using server = await listen(
@@ -70,19 +81,19 @@ describe("ssh2's client", { concurrency: 2 }, () => {
         },
         { offer: only(choice) },
       );
-      const output = await withSsh2Client(server.port, IMPLEMENTED);
+      const output = await withSsh2Client(server.port, AS_CLIENT);
       assert.ok(output.equals(DATA), `${output.length} bytes came back`);
       assert.ok(Object.values(transports[0]?.agreed ?? {}).includes(choice[1]));
     });
 });
 
 describe("ssh2's server", { concurrency: 2 }, () => {
-  for (const choice of choices(IMPLEMENTED))
+  for (const choice of choices(SHARED))
     it(choice.join(" "), async () => {
       const server = new ssh2.Server(
         {
           hostKeys: HOST_KEYS.map(({ privateKey }) => privateKey),
-          algorithms: ssh2Algorithms(IMPLEMENTED),
+          algorithms: ssh2Algorithms(SHARED),
         },
         (connection) => {
           connection.on("error", () => undefined);
