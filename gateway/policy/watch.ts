@@ -178,6 +178,6 @@ export class PolicyWatch implements AsyncDisposable {
   }
 }
 
-function pathsOf({ path, bases }: LoadedPolicy): readonly string[] {
-  return [path, ...bases];
+function pathsOf({ path, bases, files }: LoadedPolicy): readonly string[] {
+  return [path, ...bases, ...files];
 }
