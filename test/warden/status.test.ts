@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { statusCommand } from "../../gateway/commands/status.ts";
 import type { PolicyNews } from "../../gateway/model/archivist-messages.ts";
 import { STATUS_EVERY, STATUS_FILE, type GatewayStatus } from "../../gateway/model/gateway-status.ts";
+import { NOTHING_KNOWN } from "../../gateway/policy/address-files.ts";
 import { Status } from "../../gateway/warden/status.ts";
 import { policyOf } from "../policy/policy-of.ts";
 
@@ -16,9 +17,16 @@ test("what an operator is told of a gateway follows what happens, and says how o
   let sources = 0;
   const news: PolicyNews[] = [];
   const policy = (most: number, hash: string) => ({
-    ...{ policy: policyOf(`sandbox: {most: ${most}, spares: 0}`), path: "p.yaml", bases: [], hash },
+    addresses: NOTHING_KNOWN,
+    ...{
+      policy: policyOf(`sandbox: {most: ${most}, spares: 0}`),
+      path: "p.yaml",
+      bases: [],
+      files: [],
+      hash,
+    },
   });
-  const status = new Status(
+  using status = new Status(
     {
       data,
       facts: () => ({ slot: 3, listening: [], sandboxes: { all: sources, spares: 0, sources }, sessions: 0 }),
@@ -27,7 +35,6 @@ test("what an operator is told of a gateway follows what happens, and says how o
     },
     policy(5, "a".repeat(64)),
   );
-  using _ = status;
   const written = async () => JSON.parse(await readFile(join(data, STATUS_FILE), "utf8")) as GatewayStatus;
   const shown = async (later: number) => {
     let text = "";
