@@ -6,13 +6,14 @@ import { MitsubakoError } from "../model/errors.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
 import { policyChanges } from "./changes.ts";
 import type { PolicyChange } from "./changes.ts";
-import { loadPolicy } from "./load.ts";
+import { loadPlaced } from "./load.ts";
+import type { PlacedPolicy } from "./load.ts";
 import { PolicyError } from "./problem.ts";
 import { foldersToWatch } from "./watched-folders.ts";
 
 export type PolicyUpdate =
   /** The new policy is in force. `changes` is empty when only comments or the form changed. */
-  | { readonly outcome: "changed"; readonly loaded: LoadedPolicy; readonly changes: readonly PolicyChange[] }
+  | (PlacedPolicy & { readonly outcome: "changed"; readonly changes: readonly PolicyChange[] })
   /** The file's bytes are those in force, perhaps again. */
   | { readonly outcome: "same"; readonly loaded: LoadedPolicy }
   /** The file was refused; `loaded` stays in force. `error` has the code "policy-invalid" or "policy-unreadable". */
@@ -161,11 +162,12 @@ export class PolicyWatch implements AsyncDisposable {
   async #read(): Promise<PolicyUpdate> {
     const before = this.#loaded;
     try {
-      const loaded = await loadPolicy(before.path);
+      const { loaded, document } = await loadPlaced(before.path);
       this.#paths = pathsOf(loaded);
       if (loaded.hash === before.hash) return { outcome: "same", loaded: before };
       this.#loaded = loaded;
-      return { outcome: "changed", loaded, changes: policyChanges(before.policy, loaded.policy) };
+      const changes = policyChanges(before.policy, loaded.policy);
+      return { outcome: "changed", loaded, document, changes };
     } catch (error) {
       // Of a file that is not even there nothing else is known than what it was made of.
       if (error instanceof PolicyError && error.files.length > 0) this.#paths = error.files;
