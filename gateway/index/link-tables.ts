@@ -12,6 +12,7 @@ CREATE TABLE traits (
   -- different ones
   pairs INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX traits_typist ON traits (typist);
 CREATE INDEX traits_list ON traits (list) WHERE list IS NOT NULL;
 
 -- What its sandbox tried on its network, while it was there and afterwards.
