@@ -76,6 +76,7 @@ export interface Tried {
   readonly outcome?: "accepted" | "refused" | "key-acceptable";
   readonly by?: "policy" | "sandbox" | "protocol";
   readonly rule?: string;
+  readonly profile?: string;
 }
 
 export interface LoggedInObserved {

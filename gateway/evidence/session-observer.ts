@@ -169,6 +169,7 @@ function tried(
     ...(asked.key === undefined ? {} : { key: keyOf(asked.key) }),
     ...(answer === undefined ? {} : { outcome: answer.outcome, by: answer.by }),
     ...(answer?.rule === undefined ? {} : { rule: answer.rule }),
+    ...(answer?.profile === undefined ? {} : { profile: answer.profile }),
   };
 }
 
