@@ -32,7 +32,7 @@ export async function policyTryCommand(
   const { policy, path, hash } = loaded;
   using index = await openIndex(givenPath(options.data), output);
   progress({ percent: 0, text: "reading who came" });
-  const sessions = triedSessions(index.ask, since);
+  const sessions = triedSessions(index.askEach, since);
   const outcome = replayUnder(policy, sessions, {
     fences: FENCES,
     policyOf: ({ address, listener, started }, user) => {

@@ -6,7 +6,7 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { Answer, AttemptMethod } from "../model/entries.ts";
 import type { NetworkFact, NetworkRule } from "../model/network-facts.ts";
 import { DROPPED } from "./schema.ts";
-import { sql, type Ask } from "./sql.ts";
+import { sql, type AskEach } from "./sql.ts";
 import { given } from "./texts.ts";
 
 export interface TriedAttempt {
@@ -46,7 +46,7 @@ export interface TriedSession {
 }
 
 /** Sessions that are over and began at or after `since`. */
-export function triedSessions(ask: Ask, since: number): TriedSession[] {
+export function triedSessions(ask: AskEach, since: number): TriedSession[] {
   const sessions = new Map<string, TriedSession>();
   const rows =
     ask(sql`SELECT id, source_address, listener_address, listener_port, started_us, duration_us, end_reason, logged_in,
@@ -103,9 +103,10 @@ export function triedSessions(ask: Ask, since: number): TriedSession[] {
 }
 
 /** Bots say the same: a text is read once, however many say it. */
-function textsOf(ask: Ask): (id: SQLOutputValue | undefined) => ByteString | undefined {
+function textsOf(ask: AskEach): (id: SQLOutputValue | undefined) => ByteString | undefined {
   const rows = ask(sql`SELECT id, text FROM texts WHERE kind IN ('user', 'password')`);
-  const texts = new Map(rows.map((row) => [Number(row["id"]), String(row["text"])]));
+  const texts = new Map<number, string>();
+  for (const row of rows) texts.set(Number(row["id"]), String(row["text"]));
   return (id) => {
     const text = typeof id === "number" ? texts.get(id) : undefined;
     return text === undefined || text === DROPPED ? undefined : given(text);

@@ -36,7 +36,7 @@ async function known(build: (talk: Conversation) => void, late: readonly [number
   };
   await put();
   await put();
-  const [session] = triedSessions(new IndexReader(database).ask, 0);
+  const [session] = triedSessions(new IndexReader(database).askEach, 0);
   index.forget(talk.session);
   const left = ["paces", "connects"].map((table) => database.prepare(`SELECT * FROM ${table}`).all().length);
   assert.deepEqual(left, [0, 0], "what is forgotten is gone");
