@@ -150,11 +150,11 @@ static int is_noise(const struct held *h, const struct stat *st) {
     if (h->was_run) return 0;
     uint32_t length = path_of(h->fd, 1, path, sizeof path);
     if (h->by_tool && is_account_file(path, length)) return 1;
-    /* The greeting of each login; where its content is another one's it is told, and otherwise is there still. */
+    /* The greeting of each login; the same content again is told once, if it does not stay. */
     if (length != sizeof greeting - 1 || memcmp(path, greeting, length) != 0) return 0;
     for (int i = 0; i < held_count; i++)
         if (&table[i] != h && table[i].size == (uint64_t)st->st_size && st->st_size <= LARGEST_SCRIPT &&
-            path_of(table[i].fd, 0, other, sizeof other) == length && memcmp(path, other, length) == 0)
+            path_of(table[i].fd, 1, other, sizeof other) == length && memcmp(path, other, length) == 0)
             return are_equal(h->fd, table[i].fd, st->st_size);
     return 0;
 }

@@ -68,6 +68,43 @@ END
   assert.equal(new Set(told.filter(({ path }) => path === "/room/both").map((one) => one.number)).size, 1);
 });
 
+test("asked, it answers when all that was done before is told, and not when it is dead", async () => {
+  await using room = await openRoom();
+  await using watched = await watch(room);
+  for (let times = 1; times <= 5; times++) {
+    await room.run(`for n in 1 2 3 4; do echo $n > x; rm x; done; echo ${times} > y; sh y; rm y`);
+    assert.equal(await watched.witness.settle(), true);
+    assert.deepEqual(
+      watched.told.map(({ how, path }) => `${how} ${path}`).sort(),
+      [...Array.from({ length: 4 }, () => "deleted /room/x"), "deleted /room/y", "read /room/y"],
+    );
+    watched.told.length = 0;
+  }
+  assert.ok(watched.witness.pid !== undefined);
+  process.kill(watched.witness.pid, "SIGSTOP");
+  const asked = watched.witness.settle();
+  process.kill(watched.witness.pid, "SIGKILL");
+  assert.equal(await asked, false);
+});
+
+test("what account tools and the greeting leave behind is told only where it is anybody else's", async () => {
+  await using room = await openRoom();
+  await using watched = await watch(room);
+  await room.run(`
+    useradd -m eve; echo eve:x | chpasswd; usermod -c y eve; userdel eve
+    echo same > /run/motd.dynamic; echo same > /run/new; mv /run/new /run/motd.dynamic
+    echo other > /run/new; mv /run/new /run/motd.dynamic; rm /run/motd.dynamic
+    for name in passwd.77 passwd+ shadow.lock; do echo brought > /etc/$name; rm /etc/$name; done`);
+  const deleted = (await watched.stop()).map(({ path, content }) => `${path} ${content.toString().trim()}`);
+  assert.deepEqual(deleted.sort(), [
+    "/etc/passwd+ brought",
+    "/etc/passwd.77 brought",
+    "/etc/shadow.lock brought",
+    "/run/motd.dynamic other",
+    "/run/motd.dynamic same",
+  ]);
+});
+
 test("one that is run again with another content is told again", async () => {
   await using room = await openRoom();
   await using watched = await watch(room);
