@@ -110,6 +110,8 @@ export interface Watched extends AsyncDisposable {
   readonly witness: FileWitness;
   /** So far, in order. */
   readonly told: Told[];
+  /** What was only read, perhaps as a script: shells open files to write to them, too. */
+  readonly reads: Told[];
   /** Files of which no more was said. */
   readonly skipped: () => number;
   readonly overflows: () => number;
@@ -130,7 +132,7 @@ export const WITNESS_UID = childUid(SLOTS - 1, FILE_WITNESS_INDEX);
 /** A witness of the room, with what it tells. */
 export async function watch(room: SandboxRoom, options: WatchOptions = {}): Promise<Watched> {
   const folder = await mkdtemp(join(tmpdir(), "mitsubako-witness-"));
-  const told: Told[] = [];
+  const [told, reads]: [Told[], Told[]] = [[], []];
   let [skipped, overflows] = [0, 0];
   let log = "";
   const witness = await FileWitness.start({
@@ -145,14 +147,14 @@ export async function watch(room: SandboxRoom, options: WatchOptions = {}): Prom
     async take(record) {
       if (record.kind === "skipped") skipped += record.files;
       else if (record.kind === "overflow") overflows++;
-      else told.push({ ...record, content: await whole(record.content) });
+      else (record.how === "read" ? reads : told).push({ ...record, content: await whole(record.content) });
     },
   }).catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
     throw error;
   });
   return {
-    ...{ witness, told, skipped: () => skipped, overflows: () => overflows, log: () => log },
+    ...{ witness, told, reads, skipped: () => skipped, overflows: () => overflows, log: () => log },
     async stop() {
       await witness.stop();
       return told;
