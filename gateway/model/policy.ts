@@ -54,13 +54,21 @@ export interface LoadedPolicy {
   /** The file that it extends, the one that extends, and so on. */
   readonly bases: readonly string[];
   /** Other files that it names: lists of addresses, databases. */
-  readonly files: readonly string[];
+  readonly files: readonly FileBeside[];
   /**
    * SHA-256, hexadecimal: of the file's bytes; where it extends or names others, of each file's SHA-256 and a newline, its own first, then
    * `bases`, then `files`.
    */
   readonly hash: string;
   readonly addresses: AddressFacts;
+}
+
+export interface FileBeside {
+  /** The key that names it. */
+  readonly key: "geo" | "profiles";
+  readonly path: string;
+  /** SHA-256, hexadecimal. */
+  readonly hash: string;
 }
 
 /** What the files beside a policy say of an address. */

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
-import type { AddressFacts, Policy } from "../model/policy.ts";
+import type { AddressFacts, FileBeside, Policy } from "../model/policy.ts";
 import { readAddressList } from "./address-list.ts";
 import type { AddressSet } from "./address-set.ts";
 import type { PolicyDocument } from "./document.ts";
@@ -30,8 +30,8 @@ export interface NamedFile {
 export interface AddressFiles {
   readonly addresses: AddressFacts;
   readonly problems: readonly Problem[];
-  /** SHA-256 of each file, hexadecimal, in their order. */
-  readonly hashes: readonly string[];
+  /** Those that could be read. */
+  readonly files: readonly FileBeside[];
 }
 
 /** Each once, in the order in which the policy names them. */
@@ -62,13 +62,14 @@ export async function readAddressFiles(
   document: PolicyDocument,
 ): Promise<AddressFiles> {
   const problems: Problem[] = [];
-  const hashes: string[] = [];
+  const read: FileBeside[] = [];
   const lists = new Map<string, AddressSet>();
   const databases = new Map<NamedFile["kind"], GeoDatabase>();
   for (const { kind, name, path, at } of files) {
     try {
       const bytes = await readBounded(path, kind === "list" ? LARGEST_LIST : LARGEST_DATABASE);
-      hashes.push(createHash("sha256").update(bytes).digest("hex"));
+      const hash = createHash("sha256").update(bytes).digest("hex");
+      read.push({ key: kind === "list" ? "profiles" : "geo", path, hash });
       if (kind === "list") {
         const list = readAddressList(bytes, path);
         problems.push(...list.problems);
@@ -80,7 +81,7 @@ export async function readAddressFiles(
   }
   return {
     problems,
-    hashes,
+    files: read,
     addresses: {
       isListed: (file, address) => lists.get(file)?.has(address) ?? false,
       country: (address) => databases.get("country")?.country(address),

@@ -1,4 +1,4 @@
-import type { Policy } from "../model/policy.ts";
+import type { LoadedPolicy, Policy } from "../model/policy.ts";
 import { showPath } from "./problem.ts";
 import type { PolicyPath } from "./problem.ts";
 import { asWritten } from "./units.ts";
@@ -13,6 +13,16 @@ export interface PolicyChange {
 /** Every leaf that differs. Lists are told entry by entry. */
 export function policyChanges(from: Policy, to: Policy): PolicyChange[] {
   return differences(asWritten(from), asWritten(to), []);
+}
+
+/** Lists and databases whose content is another, each with the key that names it and the beginning of its hash. */
+export function fileChanges(from: LoadedPolicy, to: LoadedPolicy): PolicyChange[] {
+  const before = new Map(from.files.map((file) => [file.path, file]));
+  return to.files.flatMap((file) => {
+    const { hash } = before.get(file.path) ?? file;
+    const show = (content: string) => `${file.path}, ${content.slice(0, 12)}`;
+    return hash === file.hash ? [] : [{ path: file.key, from: show(hash), to: show(file.hash) }];
+  });
 }
 
 /** `sandbox.idle: 1h → 2h`, for logs. */

@@ -43,7 +43,7 @@ export async function loadPlaced(path: string): Promise<PlacedPolicy> {
   const named = filesNamed(read);
   const beside = read.document === undefined ? undefined : await readAddressFiles(named, read.document);
   const further = named.map((file) => file.path);
-  const result = put(read, problems, beside && { ...beside, files: further });
+  const result = put(read, problems, beside);
   if ("problems" in result)
     throw new PolicyError(result.problems, [...files.map((file) => file.path), ...further, ...missing]);
   return result;
@@ -57,7 +57,7 @@ export function parsePolicy(bytes: Uint8Array, path: string): ParseResult {
   const named = filesNamed(read);
   const problems = read.document === undefined ? [] : unreadable(named, read.document);
   const missing = base === undefined ? [] : [problemOf(base, "cannot be followed from here")];
-  return put(read, missing, { problems, hashes: [], addresses: NOTHING_KNOWN, files: [] });
+  return put(read, missing, { problems, addresses: NOTHING_KNOWN, files: [] });
 }
 
 type Chain = readonly [PolicyFile, ...PolicyFile[]];
@@ -125,7 +125,7 @@ function filesNamed({ document, rest }: Layers): NamedFile[] {
 function put(
   { files, document, parsed, rest }: Layers,
   missing: readonly Problem[],
-  beside: (AddressFiles & Pick<LoadedPolicy, "files">) | undefined,
+  beside: AddressFiles | undefined,
 ): ParseResult {
   const problems = [...files.flatMap((file) => file.problems), ...missing];
   if (document === undefined || parsed === undefined || beside === undefined)
@@ -138,13 +138,16 @@ function put(
   }
   if (problems.length > 0) return { problems: inOrder(problems, files) };
   if (!parsed.success) throw new Error("a schema's failure without an issue");
-  const { addresses, hashes } = beside;
+  const { addresses } = beside;
   const loaded = {
     policy: deepFreeze(parsed.data),
     path: files[0].path,
     bases: files.slice(1).map(({ path }) => path),
     files: beside.files,
-    hash: hashOf(files, hashes),
+    hash: hashOf(
+      files,
+      beside.files.map((file) => file.hash),
+    ),
     addresses,
   };
   return { loaded: Object.freeze(loaded), document };

@@ -2,9 +2,10 @@
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { stat } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { MitsubakoError } from "../model/errors.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
-import { policyChanges } from "./changes.ts";
+import { fileChanges, policyChanges } from "./changes.ts";
 import type { PolicyChange } from "./changes.ts";
 import { loadPlaced } from "./load.ts";
 import type { PlacedPolicy } from "./load.ts";
@@ -18,6 +19,9 @@ export type PolicyUpdate =
   | { readonly outcome: "same"; readonly loaded: LoadedPolicy }
   /** The file was refused; `loaded` stays in force. `error` has the code "policy-invalid" or "policy-unreadable". */
   | { readonly outcome: "refused"; readonly loaded: LoadedPolicy; readonly error: MitsubakoError };
+
+/** Milliseconds. */
+const FUTURE = 60_000;
 
 interface WatchOptions {
   /** Told after a save of what is new: a change, a refusal (once for the same reason), "same" when a refused file was put right. Must not throw. */
@@ -127,13 +131,18 @@ export class PolicyWatch implements AsyncDisposable {
       this.#saved();
       return;
     }
-    const { update, isNews } = await this.#readInTurn();
+    const { update, isNews } = await this.#readInTurn(this.#settle);
     if (isNews && !this.#isClosed) this.#onUpdate(update);
   }
 
-  #readInTurn(): Promise<{ update: PolicyUpdate; isNews: boolean }> {
+  /** @param still how long the file must have been as it is, in milliseconds; else it is left for the next time. */
+  #readInTurn(still = 0): Promise<{ update: PolicyUpdate; isNews: boolean }> {
     const reading = this.#queue.then(async () => {
-      const update = await this.#read();
+      const update = await this.#read(still);
+      if (update === undefined) {
+        this.#saved();
+        return { update: { outcome: "same", loaded: this.#loaded } as const, isNews: false };
+      }
       const refusal = update.outcome === "refused" ? update.error.message : undefined;
       const isNews = update.outcome === "changed" || refusal !== this.#lastRefusal;
       this.#lastRefusal = refusal;
@@ -150,27 +159,37 @@ export class PolicyWatch implements AsyncDisposable {
     if (await this.#watchFolders().catch(() => false)) this.#saved();
   }
 
+  /** Whether one of the files is younger. The time is taken first: however late the answer comes, none is taken for older than it was. */
   async #changedWithin(milliseconds: number): Promise<boolean> {
-    const ages = this.#paths.map(async (path) => Date.now() - (await stat(path)).mtimeMs);
+    const now = Date.now();
+    const ages = this.#paths.map(async (path) => now - (await stat(path)).mtimeMs);
     for (const age of await Promise.allSettled(ages)) {
-      // A time in the future is a clock that was set, not a file that is being written. Of one that is gone reading gives the reason.
-      if (age.status === "fulfilled" && age.value >= 0 && age.value < milliseconds) return true;
+      // A time far in the future is a clock that was set, not a file that is being written. Of one that is gone reading gives the reason.
+      if (age.status === "fulfilled" && age.value > -FUTURE && age.value < milliseconds) return true;
     }
     return false;
   }
 
-  async #read(): Promise<PolicyUpdate> {
+  /** Undefined: it was written to in the meantime, and what was read may be half of it. */
+  async #read(still: number): Promise<PolicyUpdate | undefined> {
     const before = this.#loaded;
+    if (still > 0 && (await this.#changedWithin(still))) return undefined;
+    const marks = await marksOf(this.#paths);
+    const isStill = async () =>
+      still === 0 ||
+      (isDeepStrictEqual(await marksOf([...marks.keys()]), marks) && !(await this.#changedWithin(still)));
     try {
       const { loaded, document } = await loadPlaced(before.path);
       this.#paths = pathsOf(loaded);
+      if (!(await isStill())) return undefined;
       if (loaded.hash === before.hash) return { outcome: "same", loaded: before };
       this.#loaded = loaded;
-      const changes = policyChanges(before.policy, loaded.policy);
+      const changes = [...policyChanges(before.policy, loaded.policy), ...fileChanges(before, loaded)];
       return { outcome: "changed", loaded, document, changes };
     } catch (error) {
       // Of a file that is not even there nothing else is known than what it was made of.
       if (error instanceof PolicyError && error.files.length > 0) this.#paths = error.files;
+      if (!(await isStill())) return undefined;
       const refusal =
         error instanceof MitsubakoError
           ? error
@@ -181,5 +200,14 @@ export class PolicyWatch implements AsyncDisposable {
 }
 
 function pathsOf({ path, bases, files }: LoadedPolicy): readonly string[] {
-  return [path, ...bases, ...files];
+  return [path, ...bases, ...files.map((file) => file.path)];
+}
+
+/** What changes with each writing to a file, by path; empty where there is none. */
+async function marksOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const marks = paths.map(async (path): Promise<[string, string]> => {
+    const there = await stat(path, { bigint: true }).catch(() => undefined);
+    return [path, there === undefined ? "" : `${there.dev}:${there.ino}:${there.size}:${there.mtimeNs}`];
+  });
+  return new Map(await Promise.all(marks));
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fromByteString, toByteString } from "../../gateway/model/bytes.ts";
 import type { SessionFacts } from "../../gateway/model/policy.ts";
+import { showChange } from "../../gateway/policy/changes.ts";
 import { decide } from "../../gateway/policy/decide.ts";
 import { explainSession } from "../../gateway/policy/explain-session.ts";
 import { loadPlaced, loadPolicy, parsePolicy } from "../../gateway/policy/load.ts";
@@ -341,14 +342,18 @@ profiles:
   test("another content is another hash, and is taken over; a bad one never replaces a good one", async () => {
     const loaded = await load();
     assert.deepEqual(
-      loaded.files,
+      loaded.files.map(({ path }) => path),
       ["c.mmdb", "a.mmdb", "l.txt"].map((name) => join(folder, name)),
     );
     await using watch = await PolicyWatch.start(loaded, { onUpdate: () => undefined });
     await write("c.mmdb", mmdb({ "192.0.2.0/24": country("FR") }));
-    const { outcome, loaded: next } = await watch.reload();
-    assert.equal(outcome, "changed");
-    assert.notEqual(next.hash, loaded.hash);
+    const taken = await watch.reload();
+    assert.ok(taken.outcome === "changed");
+    assert.notEqual(taken.loaded.hash, loaded.hash);
+    assert.match(
+      taken.changes.map(showChange).join("\n"),
+      /^geo: ".*c\.mmdb, [0-9a-f]{12}" → ".*c\.mmdb, [0-9a-f]{12}"$/,
+    );
     assert.equal(resolve(watch.loaded, facts({ address: "192.0.2.8" })).profile, "near");
     for (const broken of [Buffer.alloc(0), Buffer.from("no database"), mmdb(COUNTRIES).subarray(100)]) {
       await write("c.mmdb", broken);
