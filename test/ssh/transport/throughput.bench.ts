@@ -38,9 +38,12 @@ async function bulk(from: Transport, to: Transport): Promise<number> {
 }
 
 for (const cipher of IMPLEMENTED.cipher) {
-  const macs = cipher.endsWith("ctr")
-    ? ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"]
-    : ["hmac-sha2-256"];
+  const macs =
+    cipher === "aes128-ctr"
+      ? IMPLEMENTED.mac
+      : cipher.endsWith("ctr")
+        ? ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"]
+        : ["hmac-sha2-256"];
   for (const mac of macs) {
     await using pair = await transportPair({}, { offer: { cipher: [cipher], mac: [mac] } });
     await logIn(pair);
