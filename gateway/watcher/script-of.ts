@@ -34,8 +34,7 @@ export function scriptOf(path: ByteString, argv: readonly ByteString[]): ByteStr
   for (let at = 0; at < rest.length; at++) {
     const argument = rest[at] ?? "";
     if (argument === "--") return rest[at + 1];
-    if (!/^[-+]./.test(argument))
-      return argument === "-" || argument === "" ? undefined : (argument);
+    if (!/^[-+]./.test(argument)) return argument === "-" || argument === "" ? undefined : argument;
     if (noFile[1].test(argument)) return undefined;
     if (withValue[1].test(argument)) at++;
   }
