@@ -1,5 +1,6 @@
 import type { ByteString } from "../model/bytes.ts";
 import { BEFORE_COMMAND } from "./shell-nesting.ts";
+import { reachesOf } from "./shell-flow.ts";
 import type { ShellCommand, Word } from "./shell-text.ts";
 import { readShell } from "./shell-words.ts";
 
@@ -23,6 +24,8 @@ export interface SimpleCommand {
   readonly exact: boolean;
   /** 0: of the text itself; else how deep in `$(...)`, backticks, `sh -c` or `eval`. */
   readonly depth: number;
+  /** It stands where no shell comes to: behind `false &&` or `true ||`. */
+  readonly unreached?: true;
 }
 
 /**
@@ -40,16 +43,21 @@ const LONGEST_TEXT = 1024 * 1024;
 const MOST_COMMANDS = 10_000;
 const DEEPEST = 6;
 
-function gather(text: string, depth: number, found: SimpleCommand[]): void {
-  for (const pipeline of readShell(text).pipelines) {
+type Unreached = Pick<SimpleCommand, "unreached">;
+
+function gather(text: string, depth: number, found: SimpleCommand[], outer: Unreached = {}): void {
+  const read = readShell(text);
+  const reaches = reachesOf(read);
+  for (const [place, pipeline] of read.pipelines.entries()) {
+    const unreached: Unreached = reaches[place]?.reached === "never" ? { unreached: true } : outer;
     for (const [index, command] of pipeline.entries()) {
       if (found.length >= MOST_COMMANDS) return;
       const one = simple(command, index > 0, depth);
-      if (one !== undefined) found.push(one);
+      if (one !== undefined) found.push({ ...one, ...unreached });
       if (depth >= DEEPEST) continue;
-      for (const inner of command.inner) gather(inner, depth + 1, found);
+      for (const inner of command.inner) gather(inner, depth + 1, found, unreached);
       const given = one === undefined ? undefined : commandsIn(one.words);
-      if (given !== undefined) gather(given, depth + 1, found);
+      if (given !== undefined) gather(given, depth + 1, found, unreached);
     }
   }
 }

