@@ -17,9 +17,10 @@ GATEWAY_PACKAGES="nftables conntrack iptables ipset iproute2 mmdebstrap debian-a
     libatomic1 ca-certificates xz-utils tar"
 
 # What only tests call: other people's SSH clients and servers, zstd for Python, a terminal to play into, a clock that can be stepped,
-# and the programs that read what is exported (asciinema 80 kB; tshark 20 MB with its libraries, some 20 seconds).
+# scanners (nmap 27 MB with what it needs, ssh-audit), and the programs that read what is exported (asciinema 80 kB; tshark 20 MB with its
+# libraries, some 20 seconds).
 TEST_PACKAGES="openssh-server openssh-sftp-server dropbear-bin python3-paramiko python3-zstandard hydra sshpass tmux curl git faketime
-    asciinema tshark"
+    asciinema tshark nmap ssh-audit"
 # And the browser that plays what is exported as a page: 60 MB, half a minute. Ubuntu has none that is a package; there, that one
 # test says what it misses.
 ! grep -qx 'ID=debian' /etc/os-release || TEST_PACKAGES="$TEST_PACKAGES chromium-headless-shell"

@@ -29,11 +29,17 @@ const NOT_KEX = new Set<string>([STRICT_CLIENT, STRICT_SERVER, EXT_INFO_CLIENT, 
 export type Agreement =
   { readonly agreed: Agreed } | { readonly agreed: undefined; readonly problem: string };
 
+/** OpenSSH reads a list no further than to an empty name (match.c, `match_list`). */
+function beforeEmpty(names: readonly string[]): readonly string[] {
+  const at = names.indexOf("");
+  return at === -1 ? names : names.slice(0, at);
+}
+
 /** The client's first name that the server has too, for each list (RFC 4253 section 7.1). */
 export function agree(client: KexInit, server: KexInit): Agreement {
   const missing: string[] = [];
   const choose = (what: string, theirs: readonly string[], ours: readonly string[]): string => {
-    const found = theirs.find((name) => !NOT_KEX.has(name) && ours.includes(name));
+    const found = beforeEmpty(theirs).find((name) => !NOT_KEX.has(name) && ours.includes(name));
     if (found === undefined) missing.push(what);
     return found ?? "";
   };

@@ -1,0 +1,55 @@
+/** The two that are compared: the persona's own sshd, and a gateway with a sandbox, a policy and everything. */
+import { join } from "node:path";
+import { startGateway, type Gateway } from "../../gateway/harness.ts";
+import { Prober } from "./prober.ts";
+import { startReference, type Account, type Reference } from "./reference.ts";
+
+export const ROOT: Account = { user: "root", password: "correct-horse" };
+export const ALICE: Account = { user: "alice", password: "wonder-land" };
+
+/** Like stock sshd, for one source with two accounts, and as many connections as the probes want. */
+export const POLICY = `
+auth:
+  otherwise: reject
+  rules:
+    - { name: the accounts, user: [root, alice], verdict: accept }
+sandbox:
+  most: 2
+  spares: 1
+  memory: 1g
+  pids: 2048
+  cpuQuota: 2
+limits:
+  connections: 2000
+  connectionsPerSource: 1000
+  starts: "500:30:1000"
+`;
+
+export interface Targets extends AsyncDisposable {
+  readonly reference: Reference;
+  readonly gateway: Gateway;
+}
+
+export async function startTargets(): Promise<Targets> {
+  const gateway = await startGateway({ policy: POLICY });
+  try {
+    const keys = join(gateway.data, "keys");
+    const reference = await startReference(join(keys, "debian-12"), [ROOT, ALICE]);
+    // From now on the sandbox's own sshd decides about both, as the reference does.
+    for (const { user, password } of [ROOT, ALICE]) {
+      const prober = new Prober(gateway.port, { patience: 100 });
+      await prober.login(user, password);
+      prober.close();
+    }
+    return {
+      reference,
+      gateway,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([reference[Symbol.asyncDispose](), gateway[Symbol.asyncDispose]()]);
+      },
+    };
+  } catch (error) {
+    await gateway[Symbol.asyncDispose]();
+    throw error;
+  }
+}

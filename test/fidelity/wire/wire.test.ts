@@ -1,0 +1,163 @@
+/** The persona's own sshd and a gateway, asked the same: their answers must be the same, to the byte. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { eventually, run } from "../../gateway/harness.ts";
+import { compare, questionsIn, show, type Phase, type Probe } from "./compare.ts";
+import { strings } from "./encoding.ts";
+import { KNOWN } from "./known.ts";
+import { connection, numbersAfterLogin, rekeying } from "./probes/after-login.ts";
+import { clear, numbersBeforeKeys } from "./probes/before-keys.ts";
+import { identification, offers } from "./probes/identification.ts";
+import { frames, logins, numbersBeforeLogin, services } from "./probes/under-keys.ts";
+import { Prober } from "./prober.ts";
+import { POLICY, startTargets, type Targets } from "./targets.ts";
+
+const PHASES: readonly Phase[] = [
+  identification,
+  offers,
+  clear,
+  ...numbersBeforeKeys,
+  frames,
+  numbersBeforeLogin,
+  services,
+  logins,
+  numbersAfterLogin,
+  connection,
+  rekeying,
+];
+
+const MOST_SHOWN = 20;
+
+describe("what the persona's sshd answers, the gateway answers", () => {
+  let targets: Targets;
+  let alike = 0;
+  let asked = 0;
+  before(async () => {
+    targets = await startTargets();
+  });
+  after(async () => {
+    console.log(`the wire: ${alike} of ${asked} alike`);
+    await targets[Symbol.asyncDispose]();
+  });
+
+  const holds = async (phase: Phase, ports: { theirs: number; ours: number }) => {
+    const differences = await compare(phase, ports);
+    const questions = questionsIn(phase);
+    asked += questions;
+    alike += questions - differences.length;
+    console.log(`${phase.name}: ${questions - differences.length} of ${questions} alike`);
+    const known = phase.probes.flatMap(({ name }) => (name in KNOWN ? [name] : []));
+    assert.deepEqual(
+      known.filter((name) => !differences.some((difference) => difference.name === name)),
+      [],
+      "these are alike by now, and no longer among the known differences",
+    );
+    const unknown = differences.filter(({ name }) => !(name in KNOWN));
+    assert.ok(unknown.length === 0, `\n${unknown.slice(0, MOST_SHOWN).map(show).join("\n")}`);
+  };
+
+  for (const phase of PHASES)
+    it(phase.name, () => holds(phase, { theirs: targets.reference.port, ours: targets.gateway.port }));
+
+  it("every algorithm that is offered is one that ssh comes to terms with", async () => {
+    const lists = await offeredBy(targets.gateway.port);
+    const wanted = Object.entries(lists).flatMap(([option, names]) =>
+      names.map((name) => ({ option, name })),
+    );
+    const failed: string[] = [];
+    const left = [...wanted];
+    const worker = async () => {
+      for (let next = left.shift(); next; next = left.shift())
+        if (!(await agreesOn(targets.gateway.port, next.option, next.name)))
+          failed.push(`${next.option} ${next.name}`);
+    };
+    await Promise.all([worker(), worker(), worker()]);
+    asked += wanted.length;
+    alike += wanted.length - failed.length;
+    console.log(`algorithms: ${wanted.length - failed.length} of ${wanted.length} agreed on`);
+    assert.deepEqual(failed, []);
+  });
+
+  it("LoginGraceTime and MaxStartups", async () => {
+    const { gateway, reference } = targets;
+    const changed = POLICY.replace("500:30:1000", "10:30:100") + "deadlines: { login: 2s }\n";
+    const before = gateway.log().length;
+    await writeFile(gateway.policy, changed);
+    await eventually("the policy in force", () =>
+      Promise.resolve(gateway.log().slice(before).includes("a new policy is in force") ? true : undefined),
+    );
+    await holds(graces, { theirs: reference.hasty, ours: gateway.port });
+    const [theirs, ours] = await Promise.all([reference.stock, gateway.port].map(crowd));
+    assert.ok(theirs && ours);
+    asked++;
+    alike++;
+    assert.deepEqual(ours.refusal, theirs.refusal);
+    assert.ok(ours.first && theirs.first, "the first ten are let in");
+    assert.ok(ours.refused > 0 && theirs.refused > 0, `refused: ${ours.refused}, by sshd ${theirs.refused}`);
+  });
+});
+
+/** Where the time for a login runs out. */
+const graces: Phase = {
+  name: "LoginGraceTime",
+  probes: Object.entries({
+    "nothing said": () => undefined,
+    "an identification": (prober: Prober) => prober.greet(),
+    "a key exchange": (prober: Prober) => prober.ready(),
+  }).map(([name, script]): Probe => ({
+    name,
+    script: async (prober) => {
+      await script(prober);
+      await prober.until(() => prober.ended);
+    },
+  })),
+};
+
+/** 60 that come and say nothing. How many are refused is chance; that the first ten are not, and what the others hear, is not. */
+async function crowd(port: number): Promise<{ first: boolean; refused: number; refusal: readonly string[] }> {
+  const probers: Prober[] = [];
+  for (let count = 0; count < 60; count++) {
+    const prober = new Prober(port, { patience: 100 });
+    probers.push(prober);
+    await prober.until(() => prober.heard.length > 0);
+    if (prober.heard[0]?.includes("Exceeded") === true) await prober.until(() => prober.ended);
+  }
+  const heard = probers.map((prober) => prober.close());
+  const refused = heard.filter(([line]) => line?.includes("SSH-") !== true);
+  return {
+    first: heard.slice(0, 10).every(([line]) => line?.includes("SSH-") === true),
+    refused: refused.length,
+    refusal: [...new Set(refused.map((lines) => lines.join("\n")))],
+  };
+}
+
+/** Lists of its KEXINIT by the option of ssh that picks from them. */
+async function offeredBy(port: number): Promise<Record<string, string[]>> {
+  const prober = new Prober(port, { patience: 100 });
+  await prober.greet();
+  const { values } = strings(prober.packets[0] ?? Buffer.alloc(0), 17, 10);
+  prober.close();
+  const names = (at: number) => (values[at]?.toString("latin1") ?? "").split(",");
+  return {
+    KexAlgorithms: names(0).filter((name) => !/^(kex-strict|ext-info)-s/.test(name)),
+    HostKeyAlgorithms: names(1),
+    Ciphers: names(2),
+    MACs: names(4),
+    Compression: names(6),
+  };
+}
+
+/** Whether ssh gets as far as being refused. */
+async function agreesOn(port: number, option: string, name: string): Promise<boolean> {
+  const value = option === "Compression" ? (name === "none" ? "no" : "yes") : name;
+  const { stderr } = await run("ssh", [
+    ...["-v", "-F", "/dev/null", "-p", String(port), "-o", `${option}=${value}`, "-o", "BatchMode=yes"],
+    // A cipher that needs no MAC would make the MAC's name a matter of words.
+    ...(option === "MACs" ? ["-o", "Ciphers=aes128-ctr"] : []),
+    ...["-o", "PreferredAuthentications=none", "-o", "StrictHostKeyChecking=no"],
+    ...["-o", "UserKnownHostsFile=/dev/null", "root@127.0.0.1", "true"],
+  ]);
+  const said = stderr.toString();
+  return said.includes("Permission denied (publickey,password)") && said.includes(name);
+}
