@@ -66,15 +66,12 @@ export function judgeChains(plan: FencePlan, egress: Egress): Chains {
         : []),
       always.goto("judge"),
     ],
-    ...(egress.isOpen
-      ? {
-          shut: [
-            when(to(subnet.cidr), notTo(gateway)).goto(refusal("neighbour")),
-            when(toHost).goto(refusal("host")),
-            always.goto(refusal("egress")),
-          ],
-        }
-      : {}),
+    // Always there, though only an open policy leads to it: a chain that comes and goes would stay behind when the policy shuts.
+    shut: [
+      when(to(subnet.cidr), notTo(gateway)).goto(refusal("neighbour")),
+      when(toHost).goto(refusal("host")),
+      always.goto(refusal("egress")),
+    ],
     judge: [
       ...(egress.names === "none"
         ? []

@@ -170,6 +170,13 @@ describe("ways out of a sandbox", { concurrency: 2 }, () => {
         assert.ok(bytes > MEBIBYTE && bytes < 150 * MEBIBYTE, `${bytes} bytes`);
       });
 
+      it("one sandbox can be shut while others may go out: what it had open stops, and nothing new begins", () => {
+        const { went } = scene("one that is shut while it runs");
+        assert.ok((went[0]?.bytes ?? NaN) < 150 * MEBIBYTE, `${String(went[0]?.bytes)} bytes`);
+        assert.notEqual(went[0]?.outcome, "connected");
+        assert.notEqual(went[1]?.outcome, "connected");
+      });
+
       it("a new hour gives the caps anew", () => {
         const { went, ends } = scene("a new hour");
         assert.ok((went[0]?.bytes ?? NaN) <= MEBIBYTE);

@@ -8,7 +8,16 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { CowrieEvent } from "../../gateway/events/cowrie-event.ts";
 import { tableOf } from "../../gateway/model/slot.ts";
-import { clientOptions, eventually, run, ssh, startGateway, wasRefused, type Gateway } from "./harness.ts";
+import {
+  clientOptions,
+  eventually,
+  mitsubako,
+  run,
+  ssh,
+  startGateway,
+  wasRefused,
+  type Gateway,
+} from "./harness.ts";
 
 /** The sinkhole answers on this machine; nothing leaves it. */
 const policyWith = (list: string, cap: string, session: string) => `
@@ -90,6 +99,10 @@ test("each session has the profile that is for it: auth, sandbox, caps, way out 
   assert.equal(told("session.connect", "127.30.0.1"), undefined, "nobody knew of a user yet");
   assert.equal(told("login.failed", "127.30.0.1"), undefined);
   assert.equal(told("login.success", "127.30.0.1"), "guests");
+  const { session = "" } = profiles.find(({ src_ip }) => src_ip === "127.20.0.1") ?? {};
+  const shown = await mitsubako(gateway, "show", session);
+  assert.match(shown.stdout.toString(), /accepted by policy \(auth\.otherwise\), profile friends/);
+  assert.match(gateway.log(), /"profile":"guests"/);
 });
 
 /** A session that stays. */

@@ -70,7 +70,7 @@ function validValue(node: SchemaNode, random: Random): unknown {
     case "IPv4 range":
       return random.pick(["192.168.7.0/24", "10.1.2.3"]);
     case "listener":
-      return random.pick([22, "192.0.2.1:22", "[2001:db8::1]:2222"]);
+      return random.pick(["22", "192.0.2.1:22", "[2001:db8::1]:2222"]);
     case "start:rate:full":
       return `10:${random.below(100) + 1}:${random.below(100) + 10}`;
   }
@@ -147,6 +147,8 @@ const PIECES = [
   "extends: ",
   "sandbox",
   "idle: 1h",
+  "profiles:\n  - {name: a, match: {user: x}, auth: {root: refuse}}\n",
+  "match: {time: {from: '22:00', to: '06:00'}}",
   "\r",
   "\\",
   "/(/",

@@ -10,11 +10,13 @@ import type { SessionWhole, Telling } from "./whole.ts";
 export function gotIn({ evidence }: SessionWhole, telling: Telling): string[] {
   const attempts = evidence.observations.filter((one) => one.kind === "tried" && one.method !== "none");
   const { loggedIn, sandbox } = evidence.summary;
+  // A key that is asked about first is tried once.
+  const tried = attempts.filter(({ outcome }) => outcome !== "key-acceptable").length;
   const heading = loggedIn
-    ? `They got in at attempt ${attempts.length}`
+    ? `They got in at attempt ${tried}`
     : attempts.length === 0
       ? "They did not try to log in"
-      : `They did not get in (${count(attempts.length, "attempt")})`;
+      : `They did not get in (${count(tried, "attempt")})`;
   // What let them in stands last.
   const lines = attempts.map((one) => `  ${time(one)}  ${attempt(one)}`).reverse();
   const earlier = (number: number) =>
@@ -56,6 +58,7 @@ export function attempt(one: Observation): string {
     one.by === undefined
       ? ""
       : ` by ${one.by}${one.rule === undefined || one.rule === one.by ? "" : ` (${escapeText(one.rule)})`}`;
+  const profile = one.profile === undefined ? "" : `, profile ${escapeText(one.profile)}`;
   const method = one.method === "password" || one.key !== undefined ? "" : ` [${one.method}]`;
-  return `${cut(showable(one.user), 60)} / ${cut(secret, 100)}${method}  ${answer}${by}`;
+  return `${cut(showable(one.user), 60)} / ${cut(secret, 100)}${method}  ${answer}${by}${profile}`;
 }

@@ -346,6 +346,19 @@ await scene(
   },
 );
 await scene(
+  "one that is shut while it runs",
+  { egress: "limited", caps: { down: "1 GiB", up: "1 GiB" }, bandwidth: { down: "200mbit" } },
+  [
+    { ...tcp(80), down: 150 * MEBIBYTE },
+    { ...tcp(80), pause: 1 },
+  ],
+  async (fence) => {
+    await sleep(500);
+    await fence.assign(ONE, () => parse({ egress: "deny" }));
+    return {};
+  },
+);
+await scene(
   "a new hour",
   { egress: "limited", caps: { down: "1 MiB", per: "hour" } },
   [
