@@ -246,6 +246,7 @@ export class Connection implements Transport, ExchangeWire {
     const quirks = quirksOf(step.software);
     this.#noRekey = quirks.noRekey;
     if (quirks.badCurve25519) this.#exchange.withdraw("curve25519-sha256@libssh.org");
+    if (quirks.oldGroupExchange) this.#exchange.withdraw("diffie-hellman-group-exchange-sha256");
     if (this.role === "server") this.#exchange.begin();
     this.#reader.push(step.rest);
   }

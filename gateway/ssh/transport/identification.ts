@@ -110,6 +110,8 @@ function asInt(digits: string): number {
 export interface Quirks {
   /** Encodes curve25519 values wrongly: OpenSSH 6.5 and 6.6 are not offered curve25519-sha256@libssh.org. */
   readonly badCurve25519: boolean;
+  /** Knows group exchange only as it was before RFC 4419: PuTTY, FuTTY and WinSCP of those years are not offered it. */
+  readonly oldGroupExchange: boolean;
   /** Cannot take new keys in mid-connection. */
   readonly noRekey: boolean;
 }
@@ -117,6 +119,10 @@ export interface Quirks {
 export function quirksOf(software: string): Quirks {
   return {
     badCurve25519: /^OpenSSH_6\.[56]/.test(software) && !software.startsWith("OpenSSH_6.6.1"),
+    oldGroupExchange:
+      /^(PuTTY_Local:|PuTTY-Release-0\.5|PuTTY_Release_0\.(5|6[0-4])|FuTTY|WinSCP_release_(4|5\.0))/.test(
+        software,
+      ) || /^WinSCP_release_5\.(1(\..*)?|5(\..*)?|6(\..*)?|7(\.[1-4])?)$/.test(software),
     noRekey: software.startsWith("Sun_SSH_1.0"),
   };
 }
