@@ -40,7 +40,7 @@ function pathsBelow({ properties = {} }: Node): string[][] {
   ]);
 }
 
-const PATHS = pathsBelow(policyJsonSchema as Node) as [string[], ...string[][]];
+const PATHS = pathsBelow(policyJsonSchema) as [string[], ...string[][]];
 
 /** One key with a value of any type. */
 function wrong(random: Random): string {
