@@ -136,10 +136,8 @@ describe("echoes in a flood of key exchanges", () => {
         `echo ${quiet.median.toFixed(2)} ms (p99 ${quiet.p99.toFixed(1)}) alone, ` +
           `${busy.median.toFixed(2)} ms (p99 ${busy.p99.toFixed(1)}) beside ${FLOODERS} clients that got an exchange each ${each.toFixed(1)} ms`,
       );
-      // Were all that are there computed before an echo, it would take as long as a round of them.
-      assert.ok(
-        busy.median < (FLOODERS * each) / 3 + 2 * quiet.p99,
-        `an echo takes ${busy.median.toFixed(1)} ms`,
-      );
+      // Computed on the loop, group 18 made an echo take 0.9 of an exchange. Where it is the loop's, an echo waits for a few.
+      const exchanges = kex.startsWith("sntrup") ? 4 : 0.5;
+      assert.ok(busy.median < exchanges * each + 2 * quiet.p99, `an echo takes ${busy.median.toFixed(1)} ms`);
     });
 });
