@@ -1,6 +1,7 @@
 import { briefly } from "./story/briefly.ts";
 import { did } from "./story/did.ts";
 import { ended } from "./story/ended.ts";
+import { inShort } from "./story/in-short.ts";
 import { gotIn } from "./story/got-in.ts";
 import { named, persisted } from "./story/persisted.ts";
 import { triedOnNetwork, triedUnattended } from "./story/network.ts";
@@ -13,6 +14,7 @@ import { witnessed } from "./story/witnessed.ts";
 /** In the order of the story; each is a file in story/. */
 export const CHAPTERS = {
   who,
+  inShort,
   gotIn,
   did,
   ran,

@@ -114,7 +114,7 @@ for (const seed of [1, 2, 3, 4])
       takenAt: "2026-11-23T02:20:00.000000Z",
       changes: [
         { kind: "A", path: `/${hostile()}`, type: "file", size: 4, sha256: "d".repeat(64) },
-        { kind: "A", path: `/${hostile()}`, type: "symlink", linkTarget: hostile() },
+        { kind: "A", path: `/${hostile()}`, type: "link", linkTarget: hostile() },
       ],
     });
     putLateFacts(data, folder, [{ ...SUNK, name: byteString(hostile()) }]);

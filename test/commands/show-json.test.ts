@@ -15,6 +15,7 @@ import { Heard } from "./heard.ts";
 /** Where each chapter's facts stand in the JSON. */
 const STANDS_IN: Readonly<Record<keyof typeof CHAPTERS, readonly string[]>> = {
   who: ["session", "summary", "client", "observations"],
+  inShort: ["summary", "indicators", "files"],
   gotIn: ["observations", "client", "summary"],
   did: ["observations", "leftOut"],
   ran: ["processes"],

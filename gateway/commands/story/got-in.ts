@@ -11,7 +11,7 @@ export function gotIn({ evidence }: SessionWhole, telling: Telling): string[] {
   const attempts = evidence.observations.filter((one) => one.kind === "tried" && one.method !== "none");
   const { loggedIn, sandbox } = evidence.summary;
   // A key that is asked about first is tried once.
-  const tried = attempts.filter(({ outcome }) => outcome !== "key-acceptable").length;
+  const tried = attempts.filter((one) => one.kind === "tried" && one.outcome !== "key-acceptable").length;
   const heading = loggedIn
     ? `They got in at attempt ${tried}`
     : attempts.length === 0

@@ -14,7 +14,7 @@ export function named({ indicators }: SessionWhole, telling: Telling): string[] 
   return chapter("What they named", indicators, NAMED, telling);
 }
 
-const PERSISTENCE: Partial<Record<IndicatorKind, string>> = {
+export const PERSISTENCE: Partial<Record<IndicatorKind, string>> = {
   "ssh-key": "SSH key planted",
   "user-made": "account made",
   "password-changed": "password set",
@@ -49,7 +49,7 @@ function chapter(
     const word = words[kind];
     return word === undefined ? [] : [`  ${word}: ${cut(showable(value), 200)}${seenIn(cites[0])}`];
   });
-  return lines.length === 0 ? [] : [heading, ...someOf(lines, telling, { short: 5, full: 1000 })];
+  return lines.length === 0 ? [] : [heading, ...someOf(lines, telling, { short: 6, full: 1000, least: 5 })];
 }
 
 function seenIn(cite: Cite | undefined): string {

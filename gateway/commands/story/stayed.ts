@@ -10,7 +10,11 @@ export function whatStayed({ stayed, evidence, recording }: SessionWhole, tellin
     return evidence.summary.sandbox === undefined || recording.live
       ? []
       : ["What stayed", "  not known yet: the sandbox is captured when they leave it"];
-  const files = stayed.changes.filter(({ type }) => type !== "directory");
+  // What is new first; copies that programs of accounts keep (`/etc/passwd-`) last.
+  const rank = ({ kind, path }: Change) => (path.endsWith("-") ? 3 : "ACD".indexOf(kind));
+  const files = stayed.changes
+    .filter(({ type }) => type !== "directory")
+    .toSorted((one, other) => rank(one) - rank(other));
   const kinds = { added: "A", changed: "C", deleted: "D" } as const;
   const counts = Object.entries(kinds).flatMap(([word, kind]) => {
     const number = files.filter((change) => change.kind === kind).length;

@@ -1,0 +1,25 @@
+import { showable } from "../../model/bytes.ts";
+import { count, cut } from "../human.ts";
+import { PERSISTENCE } from "./persisted.ts";
+import type { SessionWhole, Telling } from "./whole.ts";
+
+/** All of it in one sentence, for who has many to read. */
+export function inShort({ evidence, unattended, indicators }: SessionWhole, telling: Telling): string[] {
+  const { loggedIn, user, commands, transfers, forwards } = evidence.summary;
+  if (!loggedIn) return [];
+  const files = [...evidence.observations, ...unattended.map(({ fact }) => fact)].filter(({ kind }) => kind === "file"); // prettier-ignore
+  const kinds = Object.entries(PERSISTENCE).filter(([kind]) => indicators.some((one) => one.kind === kind));
+  const did = [
+    ...(commands > 0 ? [`gave ${count(commands, "command")}`] : []),
+    ...(transfers > 0 ? [`moved ${count(transfers, "file")}`] : []),
+    ...(forwards > 0 ? [`asked for ${count(forwards, "forward")}`] : []),
+    ...(files.length > 0 ? ["ran or deleted files"] : []),
+  ];
+  const who = user === undefined ? "" : ` as ${cut(showable(user), 40)}`;
+  const stays = kinds.length === 0 ? "" : `; to stay or hide: ${kinds.map(([, word]) => word).join(", ")}`;
+  const deeds = did.length === 0 ? "did nothing" : did.join(", ");
+  return [cut(`In short: got in${who}, ${deeds}${stays}`, telling.full ? 1000 : WIDTH)];
+}
+
+/** Characters of the line where the story is to fit on a screen. */
+const WIDTH = 125;
