@@ -362,6 +362,8 @@ int main(int argc, char **argv) {
     opens = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
     if (group < 0 || opens < 0) fail("fanotify_init");
     hints = fanotify_init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID, O_RDONLY);
+    /* Old kernels have no such groups, which is no reason; that the payer has no more is one. */
+    if (hints < 0 && errno == EMFILE) fail("fanotify_init");
     /* Without hints it is looked at every LOOK_EVERY; overlayfs itself refuses them. */
     if (strcmp(argv[6], "-") != 0) mark(hints, FAN_ATTRIB, argv[6]);
     for (int i = 7; i < argc; i++) {

@@ -109,19 +109,9 @@ test("what is run is told wherever it lies, with how it is known whose it is", (
 test("a file that shell commands wrote makes no second event when it is captured", () => {
   const files = new WitnessedFiles();
   const dropped = {
-    ...{
-      kind: "dropped",
-      channel: 0,
-      way: "echo",
-      startedAt: 0n,
-      size: 2,
-      whole: true,
-      pieces: [],
-      entry: 1,
-      at: 0n,
-    },
-    sha256: ONE,
-  } as const;
+    ...({ kind: "dropped", channel: 0, way: "echo", startedAt: 0n, size: 2, whole: true } as const),
+    ...{ pieces: [], entry: 1, at: 0n, sha256: ONE },
+  };
   for (const path of ["/tmp/whole", "a/../b/part", "~/.home"])
     files.observe({ ...dropped, path: bytes(path), certainty: "written" });
   files.observe({ ...dropped, path: bytes("/tmp/typed"), certainty: "typed" });
