@@ -141,3 +141,22 @@ test("events of it: an upload by shell with its hash; a command that was not fou
     [["lockr -ia .ssh", 127, 250]],
   );
 });
+
+test("what was typed, and then seen as a file in the sandbox, was written", () => {
+  const sees = (content: string) => {
+    const talk = asked("test -e / && echo x > /tmp/f; true");
+    const path = "/tmp/f" as Dropped["path"];
+    return talk.fact({ kind: "file", how: "run", path, sha256: sha256(content), size: 2, time: 1 });
+  };
+  assert.equal(dropped(sees("x\n"))[0]?.certainty, "written");
+  assert.equal(dropped(sees("y\n"))[0]?.certainty, "typed");
+});
+
+test("what still comes for a file that was written anew meanwhile goes nowhere", () => {
+  const talk = new Conversation().login();
+  const [channel, other] = [talk.open(), talk.open()];
+  talk.exec(channel, "cat > f").sends(channel, "one").exec(other, "echo two > f").exits(other, 0);
+  talk.sends(channel, "three").packet("downstream", buildChannelSignal("channel-eof", channel));
+  const files = dropped(talk.exits(channel, 0));
+  assert.deepEqual(files.map(({ size }) => size).toSorted(), [3, 4]); // prettier-ignore
+});
