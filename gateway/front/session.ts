@@ -32,6 +32,7 @@ export interface Front {
  * sshd, each written down before it is passed on. Whatever ends first is the session's end reason.
  */
 export async function runSession(socket: Socket, front: Front): Promise<void> {
+  socket.allowHalfOpen = true; // a client that said no more may still hear us
   const ends = endpointsOf(socket);
   if (!ends) return void socket.destroy(); // gone before we looked
   const admission = await front.warden.ask({ kind: "admit", ...ends });

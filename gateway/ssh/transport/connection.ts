@@ -215,6 +215,11 @@ export class Connection implements Transport, ExchangeWire {
     }
     signal?.addEventListener("abort", this.#aborted, { once: true });
     socket.write(Buffer.concat([own, Buffer.from("\r\n")]));
+    if (socket.readableEnded) {
+      // A FIN that was faster than whoever gave us the socket; its event is over.
+      this.#peerEnded = true;
+      this.#wake();
+    }
     // A client need not wait to hear who it talks to; that saves one round trip. sshd waits, so a server must.
     if (this.role === "client") this.#exchange.begin();
   }
