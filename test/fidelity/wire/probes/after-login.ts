@@ -177,7 +177,7 @@ const RUNS: Record<string, Script> = {
   "a window that is too small": async (prober) => {
     await asRoot(prober);
     await prober.ask(message(90, "session", u32(5), u32(10), u32(4)));
-    prober.say(command("echo 0123456789abcdef"));
+    prober.say(command("echo 0123456789abcdef; sleep 2"));
     await prober.until(() => prober.packets.filter(([type]) => type === 94).length >= 3);
     await prober.fence();
     prober.say(message(93, u32(0), u32(100)));
@@ -214,8 +214,9 @@ const RUNS: Record<string, Script> = {
   },
   "no more sessions, then a session of alice": async (prober) => {
     await asAlice(prober);
-    prober.say(global("no-more-sessions@openssh.com", true));
-    await prober.ask(open(1));
+    await prober.ask(global("no-more-sessions@openssh.com", true));
+    prober.say(open(1));
+    await prober.until(() => prober.ended);
   },
   "a bind at a low port of alice": async (prober) => {
     await asAlice(prober);
