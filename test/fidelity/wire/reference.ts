@@ -39,7 +39,8 @@ export async function startReference(keysFolder: string, accounts: readonly Acco
     `printf '%s\\n' ${accounts.map(({ user, password }) => `${user}:${password}`).join(" ")} | chpasswd`,
     listen(stock, `PidFile=none`),
     listen(hasty, many, "LoginGraceTime=2", "PidFile=none"),
-    `exec ${listen(port, many)} -D`,
+    // It does not outlive for long a test that is killed.
+    `exec timeout 1800 ${listen(port, many)} -D`,
   ].join("\n");
   const docker = new Dockerode();
   const container = await docker.createContainer({

@@ -1,11 +1,12 @@
 /** The two that are compared: the persona's own sshd, and a gateway with a sandbox, a policy and everything. */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startGateway, type Gateway } from "../../gateway/harness.ts";
 import { Prober } from "./prober.ts";
 import { startReference, type Account, type Reference } from "./reference.ts";
 
-export const ROOT: Account = { user: "root", password: "correct-horse" };
-export const ALICE: Account = { user: "alice", password: "wonder-land" };
+export const ROOT: Account = { user: "root", password: randomBytes(9).toString("hex") };
+export const ALICE: Account = { user: "alice", password: randomBytes(9).toString("hex") };
 
 /** Like stock sshd, for one source with two accounts, and as many connections as the probes want. */
 export const POLICY = `
