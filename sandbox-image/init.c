@@ -84,6 +84,18 @@ static int write_file(const char *path, const void *bytes, size_t length, mode_t
     return written == (ssize_t)length ? 0 : -1;
 }
 
+/*
+ * The gateway makes /dev anew from outside, as the last of what it prepares, and asks for this in the environment; services
+ * hold nothing of the former one then. In the engine's own /dev, ptmx is a link.
+ */
+static void wait_for_devices(void) {
+    struct stat status;
+    if (getenv("WAIT_FOR_DEV") == NULL) return;
+    for (int i = 0; i < 60000; i++, sleep_ms(1))
+        if (lstat("/dev/ptmx", &status) == 0 && S_ISCHR(status.st_mode)) return;
+    exit(1);
+}
+
 /* Docker sets its own environment; the kernel gives init these two. Seen in /proc/1/environ. */
 static void run_as_the_kernel_would(void) {
     char *const argv[] = {"/sbin/init", NULL}, *const environment[] = {"HOME=/", "TERM=linux", NULL};
@@ -248,6 +260,7 @@ int main(void) {
         fputs("Not running as PID 1.\n", stderr);
         return 1;
     }
+    wait_for_devices();
     run_as_the_kernel_would();
     sigemptyset(&handled);
     sigaddset(&handled, SIGCHLD);

@@ -12,6 +12,7 @@ import { Baseline } from "./baseline.ts";
 import { captureChanges, type Captured } from "./capture.ts";
 import { SandboxContainer } from "./container.ts";
 import { capDisk, checkDisk, inodesOf, usedDisk } from "./disk.ts";
+import type { Disguise } from "./disguise.ts";
 import type { Engine } from "./docker.ts";
 import { isThrottled } from "./limits.ts";
 import type { EngineFacts } from "./engine-facts.ts";
@@ -36,6 +37,8 @@ export interface SandboxKit {
   readonly hasher: PasswordHasher;
   readonly ground: Ground;
   readonly strays: Strays;
+  /** Where it is absent, a sandbox shows that it is a container. */
+  readonly disguise: Disguise | undefined;
 }
 
 /**
@@ -116,17 +119,22 @@ export class CreatedSandbox {
 
   async start(signal?: AbortSignal): Promise<ReadySandbox> {
     const container = this.#container;
+    const { disguise, network, persona } = this.#kit;
+    await disguise?.coverRoot(await container.inspect());
     await container.start();
     signal?.throwIfAborted();
     const info = await container.inspect();
+    const nameserver = network.gateway;
+    const [pid, shm] = [info.State.Pid, info.HostConfig.ShmSize ?? 0];
+    if (disguise) await disguise.dress({ pid, shm, nameserver, hostname: persona.hostname });
+    else hideEngineResolver(info, nameserver);
     const kept = new KeptArtifacts();
     await this.#kit.ground.started({
       address: container.address,
       mac: macAddress(container.id),
-      pid: info.State.Pid,
+      pid,
       kept,
     });
-    hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     const layers = reachableLayers(info);
     if (container.facts.diskCap) {
@@ -283,7 +291,7 @@ export class AssignedSandbox {
 }
 
 async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Promise<SandboxContainer> {
-  const { engine, facts, network, persona } = kit;
+  const { engine, facts, network, persona, disguise } = kit;
   const id = newSandboxId();
   const { slot, gateway } = network;
   for (let tries = 1; ; tries++) {
@@ -291,7 +299,10 @@ async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Prom
     kit.strays.expect(id);
     try {
       await kit.ground.admit(address);
-      const spec = containerSpec({ slot, id, sandbox: policy, persona, facts, address, gateway });
+      const spec = containerSpec({
+        ...{ slot, id, sandbox: policy, persona, facts, address, gateway },
+        isDressed: disguise !== undefined,
+      });
       const { id: container } = await engine.call("create a sandbox", (docker) =>
         docker.createContainer(spec),
       );

@@ -17,6 +17,8 @@ export interface SpecInput {
   readonly address: string;
   /** The bridge's own address. */
   readonly gateway: string;
+  /** Whether its first process has to wait until it is dressed (disguise.ts). */
+  readonly isDressed: boolean;
 }
 
 /**
@@ -43,6 +45,7 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
     Image: persona.image,
     Hostname: persona.hostname,
     Labels: sandboxLabels(slot, id),
+    ...(input.isDressed ? { Env: ["WAIT_FOR_DEV=1"] } : {}),
     StopSignal: "SIGKILL",
     MacAddress: mac,
     NetworkingConfig: {

@@ -8,6 +8,7 @@ import { lowerWitness, raiseNeighbourWitness, raiseWitness } from "../../firewal
 import type { Persona } from "../../model/persona.ts";
 import type { Policy } from "../../model/policy.ts";
 import { Artifacts } from "../../sandbox/artifacts.ts";
+import { disguiseFor } from "../../sandbox/disguise.ts";
 import type { Engine } from "../../sandbox/docker.ts";
 import { learnEngine } from "../../sandbox/engine-facts.ts";
 import { makeHostKeys } from "../../sandbox/image/host-keys.ts";
@@ -17,6 +18,7 @@ import { ensureNetwork } from "../../sandbox/network.ts";
 import { PasswordHasher } from "../../sandbox/password-hash.ts";
 import { reap } from "../../sandbox/reap.ts";
 import { Strays } from "../../sandbox/strays.ts";
+import { buildDisguise } from "../../warden/disguise-program.ts";
 import { groundOf } from "../../warden/ground.ts";
 import { Warning } from "../finding.ts";
 import { outpostCertificate } from "../../warden/outpost-certificate.ts";
@@ -100,6 +102,7 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     hasher: held.use(new PasswordHasher()),
     ground,
     strays: new Strays(),
+    disguise: disguiseFor(await buildDisguise(join(folder, "tools"), log), facts),
   };
   const made: AssignedSandbox[] = [];
   held.defer(() => removeAll(made));

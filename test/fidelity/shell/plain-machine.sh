@@ -52,6 +52,12 @@ if [ "$1" = --inside ]; then
     ip addr add 10.200.0.10/20 brd + dev eth0
     ip route add default via 10.200.0.1 dev eth0
     printf '%s\n' "$hostname" >"$work/root/etc/hostname"
+    # As Debian's installer writes it.
+    {
+        printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\n\n' "$hostname"
+        printf '# The following lines are desirable for IPv6 capable hosts\n'
+        printf '::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n'
+    } >"$work/root/etc/hosts"
     printf 'nameserver 10.200.0.1\n' >"$work/root/etc/resolv.conf"
     ssh-keygen -q -A -f "$work/root"
     chroot "$work/root" useradd -m -s /bin/bash "$user"
