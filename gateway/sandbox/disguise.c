@@ -12,7 +12,7 @@
  * "inside" works in the mounts of the container whose first process is PID, and whose root is UID and GID on the machine: the
  * engine's files over /etc are replaced by files of the container's own, control groups go, /dev becomes one file system with the
  * nodes that the engine has in there and no others. /dev comes last, whole: the first process waits for it (sandbox-image/init.c).
- * What the engine masks stays masked. Any failure ends it with a sentence and 1; the sandbox is then not given to anybody.
+ * What the engine masks stays masked, unless it guards itself. Any failure ends it with a sentence and 1; the sandbox is then not given to anybody.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* The kernel's, which musl does not name. */
@@ -82,6 +83,8 @@ static int root(const char *folder, char **lowers) {
     option(fs, "lowerdir", names);
     option(fs, "upperdir", "/upper/data");
     option(fs, "workdir", "/upper/work");
+    /* One device number for all: df and find compare it, and it is otherwise that of the layer a file lies in. */
+    option(fs, "xino", "on");
     must(syscall(SYS_fsconfig, fs, CREATE, NULL, NULL, 0), "overlay");
     int made = syscall(SYS_fsmount, fs, CLOSE_ON_EXEC, 0);
     must(made, "mount");
@@ -100,6 +103,33 @@ static void uncover(const char *path) {
     if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) must(-1, path);
 }
 
+#define MOST_COVERS 128
+struct cover {
+    int is_folder, is_mask;
+    char path[256];
+};
+static struct cover covers[MOST_COVERS];
+static int cover_count;
+
+/* What the engine mounted below /proc and /sys, from the kernel's table of that process. */
+static void read_covers(const char *table) {
+    static char line[8192];
+    char root[256], path[256];
+    FILE *file = fopen(table, "re");
+    must(file == NULL ? -1 : 0, table);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%*d %*d %*s %255s %255s", root, path) != 2) continue;
+        if (strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0) continue;
+        if (strncmp(path, "/sys/fs/cgroup", 14) == 0) continue;
+        must(cover_count < MOST_COVERS ? 0 : -1, "covers");
+        struct cover *cover = &covers[cover_count++];
+        cover->is_folder = strstr(line, " - tmpfs ") != NULL && strcmp(root, "/") == 0;
+        cover->is_mask = cover->is_folder || strcmp(root, "/null") == 0;
+        strcpy(cover->path, path);
+    }
+    fclose(file);
+}
+
 static void own_file(const char *path, const char *text) {
     uncover(path);
     if (unlink(path) != 0 && errno != ENOENT) must(-1, path);
@@ -110,18 +140,24 @@ static void own_file(const char *path, const char *text) {
     close(fd);
 }
 
-static int is_mounted(const char *path) {
-    struct stat here, above;
-    char parent[256];
-    snprintf(parent, sizeof parent, "%s/..", path);
-    return lstat(path, &here) == 0 && stat(parent, &above) == 0 && S_ISDIR(here.st_mode) && here.st_dev != above.st_dev;
+/*
+ * What the engine covers or makes read-only although root in a user namespace could do nothing with it: its owner is the machine's root,
+ * so the modes of these files hold. What is left covered tells about the machine (firmware), names every
+ * container (keys), or is the sandbox's own to write (sys).
+ */
+static int guards_itself(const char *path) {
+    static const char *const paths[] = {"/proc/bus",        "/proc/fs",          "/proc/irq",   "/proc/acpi",          "/proc/scsi",
+                                        "/proc/timer_list", "/proc/sched_debug", "/proc/kcore", "/proc/latency_stats", "/proc/sysrq-trigger"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(path, paths[i]) == 0) return uid != 0;
+    return 0;
 }
 
-/* The engine's empty folders over what is not to be seen name the owner's number on the machine. */
-static void mask_again(const char *path) {
-    if (!is_mounted(path)) return;
-    uncover(path);
-    must(mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0,mode=555"), path);
+/* The engine's empty folders name the owner's number on the machine, its empty files the machine's own /dev. */
+static void mask_again(const struct cover *cover) {
+    uncover(cover->path);
+    if (cover->is_folder) must(mount("tmpfs", cover->path, "tmpfs", MS_RDONLY, "size=0,mode=555"), cover->path);
+    else must(mount("/mnt/null", cover->path, NULL, MS_BIND, NULL), cover->path);
 }
 
 static void node(const char *path, unsigned major, unsigned minor) {
@@ -164,8 +200,6 @@ static void devices(const char *shm) {
 }
 
 static int inside(char **arguments) {
-    static const char *const masked[] = {"/proc/keys", "/proc/timer_list", "/proc/kcore", "/proc/latency_stats",
-                                         "/proc/sched_debug"};
     char path[64], text[512];
     const char *shm = arguments[3], *nameserver = arguments[4], *hostname = arguments[5];
     uid = (uid_t)strtoul(arguments[1], NULL, 10);
@@ -173,6 +207,8 @@ static int inside(char **arguments) {
     snprintf(path, sizeof path, "/proc/%ld/ns/mnt", strtol(arguments[0], NULL, 10));
     int mounts = open(path, O_RDONLY | O_CLOEXEC);
     must(mounts, "the container's mounts");
+    snprintf(path, sizeof path, "/proc/%ld/mountinfo", strtol(arguments[0], NULL, 10));
+    read_covers(path);
     must(setns(mounts, CLONE_NEWNS), "the container's mounts");
     umask(0);
 
@@ -187,18 +223,13 @@ static int inside(char **arguments) {
              hostname);
     own_file("/etc/hosts", text);
     uncover("/sys/fs/cgroup");
-    mask_again("/proc/acpi");
-    mask_again("/proc/scsi");
-    mask_again("/sys/firmware");
+    /* Without it, ping asks for a right that nobody has here; with the kernel's own sockets for it (spec.ts) it needs none. */
+    if (removexattr("/usr/bin/ping", "security.capability") != 0 && errno != ENODATA && errno != ENOENT) must(-1, "ping");
 
     devices(shm);
-    for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
-        struct stat status;
-        /* The engine masks files with its /dev/null. */
-        if (lstat(masked[i], &status) != 0 || !S_ISCHR(status.st_mode)) continue;
-        uncover(masked[i]);
-        must(mount("/mnt/null", masked[i], NULL, MS_BIND, NULL), masked[i]);
-    }
+    for (struct cover *cover = covers; cover < covers + cover_count; cover++)
+        if (guards_itself(cover->path)) uncover(cover->path);
+        else if (cover->is_mask) mask_again(cover);
     uncover("/dev");
     must(mount("/mnt", "/dev", NULL, MS_MOVE, NULL), "/dev");
     return 0;
