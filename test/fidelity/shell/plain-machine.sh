@@ -42,8 +42,9 @@ if [ "$1" = --inside ]; then
     umount /dev
     losetup --detach "$loop"
     rmdir "$work/root/lost+found"
+    attributes='--xattrs --xattrs-include=security.capability'
     for layer; do
-        (cd "$layer" && unshift_owners tar -c --exclude='./dev/*' .) | tar -C "$work/root" -xp
+        (cd "$layer" && unshift_owners tar -c $attributes --exclude='./dev/*' .) | tar -C "$work/root" -xp $attributes
     done
     hostname "$hostname"
     ip link set lo up
@@ -60,7 +61,7 @@ if [ "$1" = --inside ]; then
     } >"$work/root/etc/hosts"
     printf 'nameserver 10.200.0.1\n' >"$work/root/etc/resolv.conf"
     ssh-keygen -q -A -f "$work/root"
-    chroot "$work/root" useradd -m -s /bin/bash "$user"
+    chroot "$work/root" useradd -m -G users -s /bin/bash "$user"
     printf 'root:%s\n%s:%s\n' "$password" "$user" "$password" | chroot "$work/root" chpasswd
     exec unshare --pid --fork --kill-child -- sh "$0" --first "$work/root"
 fi
