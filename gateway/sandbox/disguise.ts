@@ -83,8 +83,12 @@ async function tool(program: string, args: readonly string[]): Promise<void> {
     await run(program, args, { timeout: WITHIN });
   } catch (cause) {
     const said = (cause as { stderr?: string }).stderr?.trim() ?? "";
-    throw new MitsubakoError("engine-refused", `A sandbox could not be made to look like a server: ${said}.`, {
-      cause,
-    });
+    throw new MitsubakoError(
+      "engine-refused",
+      `A sandbox could not be made to look like a server: ${said}.`,
+      {
+        cause,
+      },
+    );
   }
 }

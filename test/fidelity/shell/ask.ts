@@ -19,7 +19,10 @@ export async function ask(
   commands: readonly string[],
 ): Promise<readonly Answer[]> {
   const script = commands
-    .map((command) => `printf '\\036'; timeout ${EACH_WITHIN} bash -c ${quoted(command)} </dev/null 2>&1; printf '\\037%s\\n' $?`)
+    .map(
+      (command) =>
+        `printf '\\036'; timeout ${EACH_WITHIN} bash -c ${quoted(command)} </dev/null 2>&1; printf '\\037%s\\n' $?`,
+    )
     .join("\n");
   const [program, ...args] = client;
   const ran = await run(program, args, {

@@ -62,7 +62,10 @@ export function wordsFound(commands: readonly string[], sandbox: readonly Answer
 function levelled(text: string): string {
   return text
     .replaceAll(/\r/g, "")
-    .replaceAll(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b[^\n]{0,8}\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b/g, "DAY")
+    .replaceAll(
+      /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b[^\n]{0,8}\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b/g,
+      "DAY",
+    )
     .replaceAll(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d+ +(\d\d:\d\d|\d{4})/g, "DATE")
     .replaceAll(/\d{4}-\d\d-\d\d/g, "DATE")
     .replaceAll(/\d+:\d\d(:\d\d)?/g, "TIME")

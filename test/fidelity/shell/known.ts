@@ -14,24 +14,32 @@ export const KNOWN: readonly Known[] = [
   { what: "owners that are the machine's are nobody's inside", commands: /%U %G|uid_map|gid_map|^ls -l/ },
   {
     what: "root has not every capability, and calls are filtered",
-    commands: /unshare|nsenter|capsh|Cap |Seccomp|mknod|dmesg|nft|iptables|\/status|kernel\/hostname|ethtool|nice|sudo/,
+    commands:
+      /unshare|nsenter|capsh|Cap |Seccomp|mknod|dmesg|nft|iptables|\/status|kernel\/hostname|ethtool|nice|sudo/,
   },
   { what: "limits are the policy's", commands: /limits|ulimit/ },
   { what: "control groups are not shown", commands: /cgroup/ },
-  { what: "/proc and /sys tell nothing of firmware, keys and timers", commands: /firmware|keys|timer_list|dmi/ },
+  {
+    what: "/proc and /sys tell nothing of firmware, keys and timers",
+    commands: /firmware|keys|timer_list|dmi/,
+  },
   {
     what: "the network: a cable with another end, no IPv6, another address; the plain machine has no neighbour",
     commands: /^ip |ifconfig|\barp|if_inet6|net\/route|iflink|route -n|netstat|\bss\b|class\/net|sysctl -a/,
   },
   // Other processes and disks of this machine come and go between the two answers.
-  { what: "moments", commands: /^ls \/run|pgrep|partitions|diskstats|^find \/etc -newer|grep -c|ps -ef|lsof|interrupts/ },
+  {
+    what: "moments",
+    commands: /^ls \/run|pgrep|partitions|diskstats|^find \/etc -newer|grep -c|ps -ef|lsof|interrupts/,
+  },
 ];
 
 /** Words that are still said, and where. */
 export const KNOWN_WORDS: readonly { readonly word: RegExp; readonly commands: RegExp }[] = [
   {
     word: /overlay|upperdir/,
-    commands: /mount\b|mounts|mountinfo|mountstats|findmnt|\bdf\b|mtab|^stat -f|\/proc\/filesystems|modules|lsmod/,
+    commands:
+      /mount\b|mounts|mountinfo|mountstats|findmnt|\bdf\b|mtab|^stat -f|\/proc\/filesystems|modules|lsmod/,
   },
   { word: /100000/, commands: /uid_map|gid_map/ },
 ];

@@ -18,7 +18,11 @@ export interface PlainMachine extends AsyncDisposable {
 }
 
 /** Starts what plain-machine.sh describes from the image of the default persona. */
-export async function startPlainMachine(hostname: string, user: string, password: string): Promise<PlainMachine> {
+export async function startPlainMachine(
+  hostname: string,
+  user: string,
+  password: string,
+): Promise<PlainMachine> {
   const info = await new Engine().call("describe an image", (docker) =>
     docker.getImage(imageReference("debian-12")).inspect(),
   );
