@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { allIndicators } from "../evidence/indicators/all-indicators.ts";
 import { artifactReader } from "../evidence/indicators/read-artifact.ts";
+import type { Observation } from "../evidence/observation.ts";
 import { readEvidence } from "../evidence/read.ts";
 import { findRecordings } from "../index/find-recording.ts";
 import { factsAfter, stayedAfter } from "../index/stayed.ts";
+import type { Change } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
-import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
-import { asJson } from "./as-json.ts";
-import { jsonIndicator } from "./indicator-json.ts";
 import { TERMINAL } from "./human.ts";
+import { sessionAsJson } from "./show-json.ts";
 import { tellStory } from "./story.ts";
 import type { SessionWhole } from "./story/whole.ts";
 import { jsonText } from "../model/json.ts";
@@ -30,7 +30,7 @@ export async function showCommand(
   const session = await readSession(options.data, idOrPrefix);
   output.stdout.write(
     options.json === true
-      ? `${jsonText(jsonOf(session))}\n`
+      ? `${jsonText(sessionAsJson(options.data, session))}\n`
       : tellStory(session, { now: output.now(), full: options.full === true }),
   );
   return session.state === "damaged" ? 1 : 0;
@@ -55,35 +55,28 @@ export async function readSession(dataFolder: string, idOrPrefix: string): Promi
   const read = await readEvidence(join(dataFolder, recording.path));
   const stayed = await stayedAfter(dataFolder, recording);
   const unattended = await factsAfter(dataFolder, recording);
-  const { observations } = read.evidence;
+  const observations = seenWritten(read.evidence.observations, stayed?.changes ?? []);
   const indicators = await allIndicators(
-    { observations, stayed, late: unattended },
+    { observations: read.evidence.observations, stayed, late: unattended },
     artifactReader(dataFolder),
   );
-  return { ...read, recording, unattended, indicators, ...(stayed === undefined ? {} : { stayed }) };
+  const evidence = { ...read.evidence, observations };
+  return {
+    ...read,
+    evidence,
+    recording,
+    unattended,
+    indicators,
+    ...(stayed === undefined ? {} : { stayed }),
+  };
 }
 
-function jsonOf({
-  recording,
-  evidence,
-  state,
-  damage,
-  stayed,
-  unattended,
-  indicators,
-}: SessionWhole): unknown {
-  const { summary, observations, leftOut } = evidence;
-  return asJson({
-    session: recording.session,
-    recording: recording.path,
-    state: recording.live ? "live" : state,
-    ...(damage === undefined ? {} : { damage: damage.message }),
-    summary: { ...summary, duration: Number(summary.duration) / 1e9 },
-    observations,
-    leftOut,
-    client: evidence.client,
-    indicators: indicators.map(jsonIndicator),
-    unattended: unattended.map(({ at, ...late }) => ({ at: showMicros(at), ...late })),
-    ...(stayed === undefined ? {} : { stayed }),
-  });
+/** What shell commands were to write was written where the capture has that content. */
+function seenWritten(observations: readonly Observation[], changes: readonly Change[]): Observation[] {
+  const contents = new Set(changes.flatMap(({ kind, size, sha256 }) => (kind !== "D" && size !== 0 ? [sha256] : []))); // prettier-ignore
+  return observations.map((one) =>
+    one.kind === "dropped" && one.sha256 !== undefined && contents.has(one.sha256)
+      ? { ...one, certainty: "written" }
+      : one,
+  );
 }

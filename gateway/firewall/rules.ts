@@ -103,6 +103,7 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     forward_out: [
       when(sandboxNotIn("live", "source")).drop("forwarded out, not ready"),
+      when(sandboxIn("shut", "source")).drop("forwarded out, shut"),
       ...ifOpen(
         when(way("sinkhole"), goesBy(outpost.link)).goto("charge_up"),
         when(way("name"), goesBy(outpost.link)).goto("charge_up"),
@@ -114,6 +115,7 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     forward_in: [
       when(sandboxNotIn("live", "destination")).drop("forwarded in, not ready"),
+      when(sandboxIn("shut", "destination")).drop("forwarded in, shut"),
       ...ifOpen(when(state("established", "related"), ours).goto("charge_down")),
       always.drop("forwarded in"),
     ],

@@ -77,7 +77,9 @@ export class Authenticator {
       case "none":
         return { outcome: "refused", by: "protocol" };
       case "password":
-        return this.#password(attempt, attempt.credential.password);
+        return this.#password(attempt, attempt.credential.password).then((outcome) =>
+          attempt.inService || outcome.outcome !== "accepted" ? outcome : this.#ofNoService(),
+        );
       case "publickey":
         return this.#publicKey(attempt.account, attempt.credential);
       default:
@@ -91,7 +93,7 @@ export class Authenticator {
     switch (ruling.ruling) {
       case "refuse":
         await sleep(ruling.delay, undefined, { signal: this.#ending.signal });
-        return { outcome: "refused", by: "policy", rule: ruling.rule };
+        return { outcome: "refused", by: "policy", rule: ruling.rule, ...profileOf(ruling) };
       case "no-sandbox":
         return this.#noSandbox();
       case "ask-sandbox": {
@@ -103,7 +105,8 @@ export class Authenticator {
           if (!prepared) throw new MitsubakoError("no-sandbox", "The account could not be made.");
           return login.password(user, password);
         });
-        return { ...asked, by: asked.outcome === "accepted" ? ruling.by : "sandbox", rule: ruling.rule };
+        const by = asked.outcome === "accepted" ? ruling.by : "sandbox";
+        return { ...asked, by, rule: ruling.rule, ...profileOf(ruling) };
       }
       default:
         return ruling satisfies never;
@@ -115,7 +118,7 @@ export class Authenticator {
     const options = found && optionsOfKey(found.file, key.blob);
     const restrictions = options === undefined ? undefined : restrictionsOf(options, this.#address);
     if (!found || !restrictions) return { outcome: "refused", by: "sandbox" };
-    if (!key.signed) return { outcome: "key-acceptable", by: "sandbox" };
+    if (!key.signed) return { outcome: "key-acceptable", by: "sandbox", ...profileOf(found) };
 
     // The signature is over our session id, which the sandbox's sshd does not share. A key made for this one login stands
     // in for it there, with a certificate by the persona's own host key, which that sshd was told in memory to trust:
@@ -123,7 +126,10 @@ export class Authenticator {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const publicKeyBlob = ed25519Blob(publicKey);
     const certificate = userCertificate({ publicKeyBlob, user, restrictions }, this.#authority);
-    return this.#ask(found.way, (login) => login.key(user, { privateKey, publicKeyBlob, certificate }));
+    const asked = await this.#ask(found.way, (login) =>
+      login.key(user, { privateKey, publicKeyBlob, certificate }),
+    );
+    return { ...asked, ...profileOf(found) };
   }
 
   /** Read once for a question and the proof that follows it. */
@@ -159,11 +165,21 @@ export class Authenticator {
     }
   }
 
+  /** The password is right, and there is nothing to be let in to. */
+  #ofNoService(): Outcome {
+    this.#ending.end("protocol-error", { detail: "a login to a service that is not there" });
+    return { outcome: "refused", by: "protocol", close: { kind: "close" } };
+  }
+
   /** The attacker sees what an overloaded sshd shows, the end of the connection, and never a wrong password. */
   #noSandbox(cause?: unknown): Outcome {
     this.#ending.end("no-sandbox", cause instanceof Error ? { detail: cause.message } : {});
     return { outcome: "refused", by: "policy", rule: "no sandbox to be had", close: { kind: "close" } };
   }
+}
+
+function profileOf({ profile }: { readonly profile?: string }): Pick<Answer, "profile"> {
+  return profile === undefined ? {} : { profile };
 }
 
 /** RFC 8709 section 4. The raw key is the last 32 bytes of its SPKI form (RFC 8410 section 4). */

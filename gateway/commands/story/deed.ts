@@ -19,15 +19,21 @@ function commandKey({ channel, number }: { readonly channel: number; readonly nu
   return `${channel} ${number}`;
 }
 
+/** A command of several lines in one. */
+function linesOf(text: ByteString): string {
+  const lines = text.replace(/\n+$/, "").split("\n");
+  return lines.map((line) => showable(line as ByteString)).join(" ⏎ ");
+}
+
 /** One line for what an observation tells, or nothing if it is told elsewhere. */
 export function deed(one: Observation, failures: Failures): string | undefined {
   switch (one.kind) {
     case "command": {
-      if (one.way === "exec") return `[${one.channel}] exec ${showable(one.text)}`;
+      if (one.way === "exec") return `[${one.channel}] exec ${linesOf(one.text)}`;
       const where = one.directory === undefined ? "" : `${cut(showable(one.directory), 40)} `;
       const status = failures.get(commandKey(one));
       const failed = status === undefined ? "" : `  (exit status ${status})`;
-      return `[${one.channel}] ${where}${one.exact ? "$" : "$~"} ${showable(one.text)}${failed}`;
+      return `[${one.channel}] ${where}${one.exact ? "$" : "$~"} ${linesOf(one.text)}${failed}`;
     }
     case "typed":
       return `[${one.channel}] typed ${one.hidden === true ? "unseen" : "into a program"}: ${showable(one.text)}`;
@@ -42,7 +48,7 @@ export function deed(one: Observation, failures: Failures): string | undefined {
     case "transfer":
       return `[${one.channel}] ${one.direction} by ${one.protocol}: ${showable(one.path as ByteString)}, ${bytes(one.size)}${one.whole ? "" : ", not whole"}${one.sha256 === undefined ? "" : `, sha256 ${one.sha256}`}`;
     case "dropped":
-      return `[${one.channel}] wrote ${showable(one.path)} by shell (${one.way}${one.decoded === undefined ? "" : `, ${one.decoded}`}), ${bytes(one.size)}${one.sha256 === undefined ? ", not known in full" : `, sha256 ${one.sha256}`}`;
+      return `[${one.channel}] ${one.certainty === "written" ? "wrote" : "typed, not seen to be written:"} ${showable(one.path)} by shell (${one.way}${one.decoded === undefined ? "" : `, ${one.decoded}`}), ${bytes(one.size)}${one.sha256 === undefined ? ", not known in full" : `, sha256 ${one.sha256}`}`;
     case "file-operation":
       return `[${one.channel}] ${one.operation} ${showable(one.path as ByteString)}${one.to === undefined ? "" : ` → ${showable(one.to as ByteString)}`}${one.done ? "" : " (refused)"}`;
     case "forward":
