@@ -9,7 +9,7 @@ export interface Answer {
 /** ASCII's record and unit separators: no command that is asked prints them. */
 const [BEGIN, END] = ["\x1e", "\x1f"];
 /** Seconds for one command. */
-const EACH_WITHIN = 20;
+const EACH_WITHIN = 120;
 const ALL_WITHIN = 300_000;
 
 /** Runs each command in a shell of its own, one after another, in one session. `client` is what leads to that session's standard input. */
