@@ -22,7 +22,7 @@ inputs_hash() {
     {
         uname -m
         cd -- "$here"
-        find build.sh customize.sh init.c "$persona" -type f | LC_ALL=C sort | xargs sha256sum
+        find build.sh customize.sh age.py init.c "$persona" -type f | LC_ALL=C sort | xargs sha256sum
     } | sha256sum | cut -d ' ' -f 1
 }
 
@@ -106,17 +106,18 @@ source_line "$mirror" "$SUITE" >"$work/sources"
 ! answers "$security" "$SECURITY_SUITE" || source_line "$security" "$SECURITY_SUITE" >>"$work/sources"
 
 compile_init "$work/init"
+built=$(date +%s)
 packages=$(sed -e 's/#.*//' "$here/$persona/packages" | tr -s ' \n' ',,')
 apt_options >"$work/apt.conf"
 
 # The status of a pipe is its last command's, so mmdebstrap's own goes through a file.
 {
     status=0
-    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --format=tar --dpkgopt=force-unsafe-io \
+    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --skip=cleanup/reproducible --format=tar --dpkgopt=force-unsafe-io \
         --components="$COMPONENTS" --include="${packages#,}" --aptopt="$work/apt.conf" \
         --essential-hook='echo "locales locales/default_environment_locale select '"$LOCALE"'" | chroot "$1" debconf-set-selections' \
         --essential-hook='echo "locales locales/locales_to_be_generated multiselect '"$LOCALE"' UTF-8" | chroot "$1" debconf-set-selections' \
-        --customize-hook="sh '$here/customize.sh' \"\$1\" '$here/$persona' '$work/init'" \
+        --customize-hook="sh '$here/customize.sh' \"\$1\" '$here/$persona' '$work/init' '$built'" \
         "$SUITE" "$work/image.tar" "$work/sources" 2>&1 >/dev/null || status=$?
     echo "$status" >"$work/status"
 } | translate "$work/log"

@@ -23,6 +23,7 @@ import { checkEngine, requireEngine } from "./limits.ts";
 import { ensureNetwork, type NetworkPlan } from "./network.ts";
 import { Nursery } from "./nursery.ts";
 import { PasswordHasher } from "./password-hash.ts";
+import { PastKeeper } from "./past/keeper.ts";
 import { roomForCapture, type Room } from "./room.ts";
 import { macAddress } from "./spec.ts";
 import { reap, reapUnknown } from "./reap.ts";
@@ -83,7 +84,9 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const hasher = new PasswordHasher();
   hasher.startAhead();
   const strays = new Strays();
-  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, hasher, ground, strays });
+  const past = new PastKeeper(hostKeys, persona.hostname);
+  const kit = { engine, facts, network, persona, hostKeys, past, artifacts, hasher, ground, strays };
+  return new Pool(options, kit);
 }
 
 /** The sandboxes of a gateway: who has which, who waits, what goes. */
