@@ -46,7 +46,7 @@ export function pastOf(input: PastInput): readonly TarFile[] {
     rotated({ path: `var/log/${name}`, uid: 0, gid: ADM, every: 7, kept: 4 }, sorted(lines), now, render);
   const requests = requestLines(dice.for("web"), installed + HOUR, now, page.content?.length ?? 0);
   const midnight = new Date(Math.max(installed, Math.floor(now / DAY) * DAY));
-  return [
+  const files: TarFile[] = [
     ...accountFiles(input, cast),
     ...homesOf({ ...input, dice, cast, timeline, crontabGroup: groupId(input.accounts, "crontab") }),
     {
@@ -68,6 +68,10 @@ export function pastOf(input: PastInput): readonly TarFile[] {
     { ...ROOT, path: "tmp", mode: 0o1777, modifiedAt: midnight },
     { ...ROOT, path: "var/log/nginx", mode: 0o755, gid: ADM, modifiedAt: midnight },
   ];
+  // On a machine that was installed today, some of it would still be to come.
+  return files.map((file) =>
+    file.modifiedAt.getTime() < now ? file : { ...file, modifiedAt: new Date(now) },
+  );
 }
 
 const ROOT = { uid: 0, gid: 0 };
