@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs on the host as mmdebstrap's last hook: customize.sh ROOT PERSONA_FOLDER INIT BUILT. Turns a freshly installed Debian
+# Runs on the host as mmdebstrap's last hook: customize.sh ROOT PERSONA_FOLDER PROGRAMS BUILT. Turns a freshly installed Debian
 # into the disk of a server that has been set up and left alone.
 set -eu
-root=$1 persona=$2 init=$3 built=$4
+root=$1 persona=$2 programs=$3 built=$4
 . "$persona/image.conf"
 
 # The archive's address as the installer writes it, not the one this machine happened to use.
@@ -33,7 +33,13 @@ printf '[Journal]\nStorage=none\nForwardToSyslog=yes\n' >"$root/etc/systemd/jour
 
 # PID 1: see init.c. The real one waits beside it.
 mv "$root/usr/lib/systemd/systemd" "$root/usr/lib/systemd/.systemd"
-install -m 0755 "$init" "$root/usr/lib/systemd/systemd"
+install -m 0755 "$programs/init" "$root/usr/lib/systemd/systemd"
+
+# See systemctl.c. dpkg takes it for its own.
+mv "$root/usr/bin/systemctl" "$root/usr/lib/systemd/systemd-ctl"
+install -m 0755 "$programs/systemctl" "$root/usr/bin/systemctl"
+sum=$(md5sum <"$root/usr/bin/systemctl" | cut -d ' ' -f 1)
+sed -i "s#^[0-9a-f]*  bin/systemctl\$#$sum  bin/systemctl#" "$root/var/lib/dpkg/info/systemd.md5sums"
 
 # Traces of how this was made. Not $root/tmp: mmdebstrap keeps apt's configuration there until it has cleaned up itself,
 # and without it apt would clean this machine's own lists.

@@ -15,12 +15,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -93,6 +95,8 @@ static struct service services[SERVICES] = {
 };
 
 static sigset_t handled;
+/* What is to be logged arrives at the first and leaves by the second. */
+static int log_lines = -1, to_rsyslogd = -1;
 
 static int64_t now(void) {
     struct timespec t;
@@ -356,23 +360,64 @@ static int read_memory(void) {
     return memory;
 }
 
-/* journald has /dev/log and passes on to rsyslogd, as on every Debian; without it rsyslogd has /dev/log itself. */
-static void join_logs(void) {
+static int unix_socket(int (*take)(int, const struct sockaddr *, socklen_t)) {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_TO_SYSLOG};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return;
-    }
+    if (fd >= 0 && take(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+/*
+ * journald has /dev/log and passes on to rsyslogd, as on every Debian; without journald all goes to rsyslogd. On the way the lines
+ * pass here. rsyslogd takes a socket only if it has the right name, so its own is made first and its name taken over.
+ */
+static void join_logs(int has_journal) {
+    int theirs = unix_socket(bind);
+    if (theirs < 0) return;
+    to_rsyslogd = unix_socket(connect);
+    unlink(JOURNAL_TO_SYSLOG);
+    log_lines = unix_socket(bind);
     chmod(JOURNAL_TO_SYSLOG, 0666);
-    services[RSYSLOGD].socket = fd;
-    symlink(JOURNAL_FOLDER "/dev-log", "/dev/log");
+    services[RSYSLOGD].socket = theirs;
+    symlink(has_journal ? JOURNAL_FOLDER "/dev-log" : JOURNAL_TO_SYSLOG, "/dev/log");
+}
+
+/*
+ * A login by key comes in here with a certificate made for it, whose name is the key's own fingerprint:
+ *     ssh2: ED25519-CERT SHA256:... ID RSA SHA256:... (serial 0) CA ED25519 SHA256:...
+ * On any server the log would say `ssh2: RSA SHA256:...`. Returns the new length.
+ */
+static size_t without_certificate(char *line, size_t length) {
+    line[length] = 0;
+    char *begin = strstr(line, " ssh2: ED25519-CERT SHA256:");
+    if (begin == NULL || strstr(line, "Accepted publickey for ") == NULL) return length;
+    begin += strlen(" ssh2: ");
+    char *name = strstr(begin, " ID "), *end = name == NULL ? NULL : strstr(name, " (serial 0) CA ED25519 SHA256:");
+    if (end == NULL) return length;
+    name += strlen(" ID ");
+    char *rest = strchr(end + strlen(" (serial 0) CA ED25519 "), '\n');
+    if (rest == NULL) rest = line + length;
+    size_t kept = (size_t)(end - name), left = (size_t)(line + length - rest);
+    memmove(begin, name, kept);
+    memmove(begin + kept, rest, left);
+    return (size_t)(begin - line) + kept + left;
+}
+
+static void pass_log_lines_on(void) {
+    static char line[65536];
+    ssize_t length;
+    for (int i = 0; i < 100 && (length = recv(log_lines, line, sizeof line - 1, MSG_DONTWAIT)) >= 0; i++) {
+        size_t size = without_certificate(line, (size_t)length);
+        /* Who does not read for so long loses lines, not PID 1. */
+        for (int tries = 0; tries < 20 && send(to_rsyslogd, line, size, MSG_DONTWAIT) < 0 && errno == EAGAIN; tries++) sleep_ms(1);
+    }
 }
 
 /* `memory`: MiB. What does not fit, or is not installed, is not there. */
 static void start_the_rest(int memory) {
-    if (memory >= services[JOURNALD].least_memory && access(journald_argv[0], X_OK) == 0) join_logs();
+    if (memory >= services[RSYSLOGD].least_memory && access(rsyslogd_argv[0], X_OK) == 0)
+        join_logs(memory >= services[JOURNALD].least_memory && access(journald_argv[0], X_OK) == 0);
     for (int i = SSHD + 1; i < SERVICES; i++) {
         if (memory < services[i].least_memory || access(services[i].argv[0], X_OK) != 0) continue;
         if (i == RSYSLOGD) start_rsyslogd();
@@ -409,12 +454,14 @@ int main(void) {
     for (int fd = 0; fd < 3; fd++) dup2(null, fd);
     if (null > 2) close(null);
 
+    int signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
     for (;;) {
-        int wait = start_what_is_due();
-        struct timespec timeout = {wait / 1000, wait % 1000 * 1000000L};
-        siginfo_t sender;
-        int signal = wait < 0 ? sigwaitinfo(&handled, &sender) : sigtimedwait(&handled, &sender, &timeout);
-        if (signal == SIGTERM && sender.si_pid == 0) end_all();
+        struct pollfd sources[] = {{.fd = signals, .events = POLLIN}, {.fd = log_lines, .events = POLLIN}};
+        poll(sources, 2, start_what_is_due());
+        struct signalfd_siginfo sender;
+        while (read(signals, &sender, sizeof sender) == sizeof sender)
+            if (sender.ssi_signo == SIGTERM && sender.ssi_pid == 0) end_all();
+        if (sources[1].revents & POLLIN) pass_log_lines_on();
         reap();
     }
 }

@@ -5,6 +5,7 @@ import type { TarFile } from "../tar.ts";
 import { linesOfKnock, linesOfVisit, type Line } from "./auth-log.ts";
 import { castOf, type Cast } from "./cast.ts";
 import { Dice } from "./dice.ts";
+import { foldersOf } from "./folders.ts";
 import { homesOf } from "./homes.ts";
 import { pidAfter } from "./pids.ts";
 import { beginOfLastMonth, beginOfMonth, btmpOf, lastlogOf, wtmpOf } from "./login-records.ts";
@@ -46,9 +47,10 @@ export function pastOf(input: PastInput): readonly TarFile[] {
     rotated({ path: `var/log/${name}`, uid: 0, gid: ADM, every: 7, kept: 4 }, sorted(lines), now, render);
   const requests = requestLines(dice.for("web"), installed + HOUR, now, page.content?.length ?? 0);
   const midnight = new Date(Math.max(installed, Math.floor(now / DAY) * DAY));
+  const crontabGroup = groupId(input.accounts, "crontab");
   const files: TarFile[] = [
     ...accountFiles(input, cast),
-    ...homesOf({ ...input, dice, cast, timeline, crontabGroup: groupId(input.accounts, "crontab") }),
+    ...homesOf({ ...input, dice, cast, timeline, crontabGroup }),
     {
       ...ROOT,
       path: "etc/machine-id",
@@ -64,8 +66,7 @@ export function pastOf(input: PastInput): readonly TarFile[] {
     ...rotated(NGINX_ACCESS, requests, now, ({ text }) => text),
     ...rotated(NGINX_ERROR, [], now, ({ text }) => text),
     ...loginRecords(timeline, input, pidAt),
-    { ...ROOT, path: "var/log", mode: 0o755, modifiedAt: midnight },
-    { ...ROOT, path: "tmp", mode: 0o1777, modifiedAt: midnight },
+    ...foldersOf(installed, midnight.getTime(), crontabGroup),
     { ...ROOT, path: "var/log/nginx", mode: 0o755, gid: ADM, modifiedAt: midnight },
   ];
   // On a machine that was installed today, some of it would still be to come.
