@@ -2,18 +2,24 @@ import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { raiseFence, reapFence, type Fence } from "./firewall/fence.ts";
+import { requireCaps } from "./firewall/own-caps.ts";
 import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
 import type { Endpoint } from "./model/endpoint.ts";
 import type { Persona } from "./model/persona.ts";
 import type { LoadedPolicy, Policy } from "./model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, FIRST_HELPER_INDEX } from "./model/slot.ts";
-import { loadPolicy } from "./policy/load.ts";
-import { PolicyWatch } from "./policy/watch.ts";
+import { circumstancesHere } from "./policy/circumstances.ts";
+import { loadPlaced, type PlacedPolicy } from "./policy/load.ts";
+import { renderProblem } from "./policy/problem.ts";
+import { everyPolicy } from "./policy/resolve.ts";
+import { warnings } from "./policy/warnings.ts";
+import { PolicyWatch, type PolicyUpdate } from "./policy/watch.ts";
 import { Engine } from "./sandbox/docker.ts";
 import { learnEngine } from "./sandbox/engine-facts.ts";
 import { buildImage } from "./sandbox/image/build.ts";
 import { findPersona } from "./sandbox/image/find.ts";
 import { makeHostKeys } from "./sandbox/image/host-keys.ts";
+import { readModuli } from "./sandbox/image/read-moduli.ts";
 import { requireEngine } from "./sandbox/limits.ts";
 import { reap } from "./sandbox/reap.ts";
 import { openDataFolder, saveIdentity, layOut } from "./warden/data-folder.ts";
@@ -51,7 +57,8 @@ export interface Gateway {
  */
 export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const { log } = options;
-  const loaded = await loadPolicy(options.policy);
+  const placed = await loadPlaced(options.policy);
+  const { loaded } = placed;
   const { policy } = loaded;
   const addresses = await claimAddresses(options.listen ?? policy.listen);
 
@@ -59,7 +66,14 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const data = held.use(await openDataFolder(options.data));
   const { slot } = held.use(await takeSlot(data.identity.slot));
   const engine = new Engine();
-  requireEngine(policy, await learnEngine(engine));
+  const facts = await learnEngine(engine);
+  for (const each of everyPolicy(policy)) requireEngine(each, facts);
+  const circumstances = { ...circumstancesHere(), userNamespaces: facts.remap.uid !== 0 };
+  const warnOf = (one: PlacedPolicy) => {
+    for (const warning of warnings(one.loaded.policy, one.document, circumstances))
+      log.warn(renderProblem(warning));
+  };
+  warnOf(placed);
   const persona = await personaOf(policy, engine, options.progress);
   await saveIdentity(data.path, { ...data.identity, slot });
   const fronts = Array.from({ length: Math.min(availableParallelism(), FIRST_HELPER_INDEX) }, (_, index) =>
@@ -73,6 +87,10 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   await reapFence(slot);
   const fence = await raisedFence(slot, policy);
   held.defer(() => fence.lower());
+  requireCaps(
+    fence.engine,
+    everyPolicy(policy).map(({ network }) => network),
+  );
 
   const hostKeys = await makeHostKeys(join(data.path, "keys", persona.name), persona.hostname);
   const warden = held.use(
@@ -90,13 +108,11 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
       log,
     }),
   );
-  const watch = held.use(
-    await PolicyWatch.start(loaded, {
-      onUpdate: (update) => {
-        warden.updated(update);
-      },
-    }),
-  );
+  const updated = (update: PolicyUpdate) => {
+    warden.updated(update);
+    if (update.outcome === "changed") warnOf(update);
+  };
+  const watch = held.use(await PolicyWatch.start(loaded, { onUpdate: updated }));
   const given = held.move();
   return {
     addresses,
@@ -105,7 +121,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
     policy: loaded,
     data: data.path,
     async reload() {
-      warden.updated(await watch.reload());
+      updated(await watch.reload());
     },
     stop: () => given.disposeAsync(),
   };
@@ -117,7 +133,8 @@ async function personaOf(
   progress: ServeOptions["progress"],
 ): Promise<Persona> {
   await buildImage(engine, { persona: policy.persona.name, progress });
-  return findPersona(engine, policy.persona);
+  const persona = await findPersona(engine, policy.persona);
+  return { ...persona, moduli: await readModuli(engine, persona.image) };
 }
 
 async function raisedFence(slot: number, policy: Policy): Promise<Fence> {

@@ -6,7 +6,7 @@ import { engineFor } from "../firewall/fence.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
 import { SLOTS } from "../model/slot.ts";
-import { loadPolicy } from "../policy/load.ts";
+import { loadPlaced } from "../policy/load.ts";
 import { Engine } from "../sandbox/docker.ts";
 import { findPersona } from "../sandbox/image/find.ts";
 import { requireReadableCode } from "../warden/confine/code.ts";
@@ -19,6 +19,7 @@ import { examineWebhook } from "./doctor-webhook.ts";
 import { look, Warning, type Finding } from "./finding.ts";
 import { Interruption } from "./interruption.ts";
 import { findProgram, givenPath, PROJECT_ROOT } from "./paths.ts";
+import { policyWarnings } from "./doctor-policy.ts";
 import { probe } from "./probe/probe.ts";
 
 /** Programs that a running gateway calls, with the package that brings each. */
@@ -80,8 +81,8 @@ async function examine(
   tryLive: (engine: Engine, policy: Policy | undefined) => Promise<Finding[]>,
 ): Promise<Finding[]> {
   const engine = new Engine();
-  const loaded = await loadPolicy(policyPath).catch((error: unknown) => error);
-  const policy = loaded instanceof Error ? undefined : (loaded as { policy: Policy }).policy;
+  const placed = await loadPlaced(policyPath).catch((error: unknown) => error as Error);
+  const policy = placed instanceof Error ? undefined : placed.loaded.policy;
   return [
     await look("rights", () => root()),
     await look("programs", () => programs()),
@@ -91,9 +92,10 @@ async function examine(
       ),
     ),
     await look("policy", () => {
-      if (loaded instanceof Error) throw loaded;
+      if (placed instanceof Error) throw placed;
       return `${policyPath} is valid`;
     }),
+    ...(placed instanceof Error ? [] : await policyWarnings(placed, engine)),
     await look("data folder", () => room(data)),
     await look("Docker Engine", async () => `answers, version ${(await engine.info()).ServerVersion}`),
     ...(policy === undefined ? [] : await forPolicy(policy, engine, data)),

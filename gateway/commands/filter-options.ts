@@ -19,6 +19,7 @@ export interface FilterOptions {
   readonly loggedIn?: boolean;
   readonly failed?: boolean;
   readonly live?: boolean;
+  readonly typist?: string;
   readonly minDuration?: string;
   readonly limit?: string;
 }
@@ -49,6 +50,7 @@ export function addFilterOptions(command: Command): Command {
     .option("--logged-in", "only who got in")
     .option("--failed", "only who tried, and did not get in")
     .option("--live", "only who is there now")
+    .option("--typist <who>", "only where a person typed (human), or a program (machine)")
     .option("--min-duration <time>", "only who stayed so long: 90s, 5m, 1h")
     .option("--limit <n>", "at most so many", "50");
 }

@@ -51,6 +51,7 @@ export function parseFilter(
       : {}),
     loggedIn: options.loggedIn ? true : options.failed ? false : undefined,
     live: options.live,
+    typist: options.typist === undefined ? undefined : typistOf(options.typist),
     minDuration: minDuration === undefined ? undefined : durationOf(minDuration),
     limit: parseLimit(limit),
   };
@@ -114,6 +115,11 @@ function rangeOf(text: string): AddressRange {
       "Write 203.0.113.7, 203.0.113.0/24, 2001:db8::/32 or 203.0.113.*.",
     );
   return range;
+}
+
+function typistOf(text: string): "human" | "machine" {
+  if (text === "human" || text === "machine") return text;
+  throw bad(`--typist ${escapeText(text)} is nobody that is told apart.`, "Write human or machine.");
 }
 
 function durationOf(text: string): number {

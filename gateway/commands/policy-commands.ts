@@ -26,6 +26,12 @@ export function addPolicyCommands(program: Command): void {
     .requiredOption("--user <name>", "as whom")
     .requiredOption("--password <text>", "with which password")
     .option("--attempt <n>", "which attempt of the source it is", "1")
+    .option(
+      "--at <time>",
+      "when the connection was made, for profiles: a date and time, or 2h for two hours ago",
+      "now",
+    )
+    .option("--listener <port>", "where it was connected to, for profiles: a port, or ADDRESS:PORT")
     .addOption(jsonOption())
     .action(async (file: string, options: ExplainOptions) => {
       const { policyExplainCommand } = await import("./policy-explain.ts");

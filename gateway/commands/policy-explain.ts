@@ -1,9 +1,13 @@
 import { escapeText, toByteString } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { isIP } from "node:net";
-import { explain } from "../policy/explain.ts";
-import type { Explanation } from "../policy/explain.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { Policy } from "../model/policy.ts";
+import { listener } from "../model/policy-units.ts";
+import { explainSession } from "../policy/explain-session.ts";
+import type { SessionExplanation } from "../policy/explain-session.ts";
 import { loadPlaced } from "../policy/load.ts";
+import { parseTime } from "./human.ts";
 import { shownPath } from "./paths.ts";
 
 export interface ExplainOptions {
@@ -11,6 +15,8 @@ export interface ExplainOptions {
   readonly user: string;
   readonly password: string;
   readonly attempt: string;
+  readonly at: string;
+  readonly listener?: string;
   readonly json?: true;
 }
 
@@ -25,13 +31,19 @@ export async function policyExplainCommand(file: string, options: ExplainOptions
   if (isIP(options.source) === 0)
     throw usage(`--source ${options.source} is no IP address.`, "Give one such as --source 203.0.113.7.");
   const placed = await loadPlaced(shownPath(file));
-  const explanation = explain(placed, {
-    address: options.source,
-    user: bytes(options.user),
-    password: bytes(options.password),
-    method: "password",
-    earlier: attempt - 1,
-  });
+  const now = Date.now();
+  const at = options.at === "now" ? now : parseTime(options.at, now, "--at", "first") / 1000;
+  const explanation = explainSession(
+    placed,
+    {
+      address: options.source,
+      user: bytes(options.user),
+      password: bytes(options.password),
+      method: "password",
+      earlier: attempt - 1,
+    },
+    { listener: listenerOf(options, placed.loaded.policy), at },
+  );
   const { path: policy, hash } = placed.loaded;
   process.stdout.write(
     options.json
@@ -41,7 +53,21 @@ export async function policyExplainCommand(file: string, options: ExplainOptions
   return 0;
 }
 
-function render({ verdict, steps, values }: Explanation): string {
+/** The policy's first, if none is named. */
+function listenerOf({ listener: given }: ExplainOptions, { listen }: Policy): Endpoint {
+  if (given === undefined) return listen[0] ?? ANY_LISTENER;
+  const parsed = listener.safeParse(given);
+  if (!parsed.success)
+    throw usage(
+      `--listener ${given} is no port and no ADDRESS:PORT.`,
+      "Give one such as --listener 22, or --listener 192.0.2.1:22.",
+    );
+  return { ...ANY_LISTENER, ...parsed.data };
+}
+
+const ANY_LISTENER: Endpoint = { address: "0.0.0.0", port: 2222 };
+
+function render({ verdict, steps, values, profile, profiles }: SessionExplanation): string {
   const where = (at: { file: string; line: number } | undefined) =>
     at === undefined ? "default" : escapeText(`${at.file}:${at.line}`);
   const told = steps.map(({ rule, outcome, because, at }) => [
@@ -61,6 +87,22 @@ function render({ verdict, steps, values }: Explanation): string {
     `${verdict.outcome}: ${escapeText(verdict.rule)}${decided}`,
     "A source that has a living sandbox, and that account in it, is judged by the sandbox itself.",
     "",
+    ...(profiles.length === 0
+      ? []
+      : [
+          profile === undefined
+            ? "No profile matches:"
+            : `The profile ${escapeText(profile)} is laid over the policy:`,
+          ...aligned(
+            profiles.map(({ profile: name, isMatch, because, at }) => [
+              escapeText(name),
+              isMatch ? "matches" : "-",
+              because,
+              where(at),
+            ]),
+          ),
+          "",
+        ]),
     "How it came to that:",
     ...aligned(told),
     "",

@@ -1,8 +1,10 @@
 import { escapeText, showable } from "../model/bytes.ts";
+import { showEndpoint } from "../model/endpoint.ts";
 import { showSize } from "../policy/units.ts";
-import { LIMITS } from "../policy/try/outcome.ts";
+import { LIMITS } from "../policy/try/limits.ts";
 import type { Counted, Example, Outcome } from "../policy/try/outcome.ts";
 import type { Way } from "../policy/try/outside.ts";
+import type { Reached } from "../policy/try/reach.ts";
 import { absoluteTime, count, table } from "./human.ts";
 
 export interface Trial {
@@ -13,19 +15,12 @@ export interface Trial {
   /** `sandbox.most` of the policy. */
   readonly most: number;
   readonly outcome: Outcome;
-  readonly outside: {
-    readonly open: readonly string[];
-    readonly ports: readonly {
-      readonly port: number;
-      readonly targets: number;
-      readonly sessions: number;
-      readonly way: Way;
-    }[];
-  };
+  /** What it opens to the outside, in words. */
+  readonly open: readonly string[];
 }
 
-export function renderTrial({ policy, since, most, outcome, outside }: Trial): string {
-  const { sessions, attempts, letIn, newlyIn, newlyOut, limits, sandboxes, withoutPassword } = outcome;
+export function renderTrial({ policy, since, most, outcome, open }: Trial): string {
+  const { sessions, attempts, letIn, newlyIn, newlyOut, limits, sandboxes, profiles = {} } = outcome;
   const { peak, made, memory, disk } = sandboxes;
   const hit = LIMITS.filter((limit) => limits[limit].count > 0);
   return [
@@ -34,42 +29,66 @@ export function renderTrial({ policy, since, most, outcome, outside }: Trial): s
     `Let in: ${letIn.would} of ${sessions} (it was ${letIn.happened}).`,
     ...examples("Newly let in", newlyIn),
     ...examples("No longer let in", newlyOut),
-    ...(withoutPassword === 0
-      ? []
-      : [
-          `${count(withoutPassword, "attempt")} had a password that is not kept any more; one that no rule names stood for it.`,
-        ]),
+    ...Object.entries(profiles).map(
+      ([name, ofIt]) => `  Profile ${escapeText(name)}: ${count(ofIt, "session")}`,
+    ),
     "",
     hit.length === 0
       ? "No cap or deadline would have been met."
-      : "Caps and deadlines that would have been met:",
+      : "Caps and deadlines that would have been met, by how many sessions, and when by the first:",
     ...hit.flatMap((limit) => examples(limit, limits[limit])),
     "",
     `Sandboxes: ${made} in all, ${peak.count} at once at most${peak.at === undefined ? "" : ` (${absoluteTime(peak.at)})`} of ${most} allowed.`,
     `  They may take ${showSize(memory)} of memory and ${showSize(disk)} of disk together; spares come on top.`,
     "",
-    outside.open.length === 0 ? "Open to the outside: nothing." : "Open to the outside:",
-    ...outside.open.map((what) => `  ${what}`),
-    ...(outside.ports.length === 0
-      ? []
-      : [
-          "Where sandboxes turned, and what would become of it (taken for TCP; fenced addresses are never reached):",
-          ...table(
-            ["PORT", "TARGETS", "SESSIONS", ""],
-            outside.ports.map(({ port, targets, sessions: by, way }) => [
-              ...[String(port), String(targets), String(by)],
-              { deny: "stopped", limited: "let out", sinkhole: "answered by the sinkhole" }[way],
-            ]),
-          )
-            .trimEnd()
-            .split("\n")
-            .map((line) => `  ${line}`),
-        ]),
+    open.length === 0 ? "Open to the outside: nothing." : "Open to the outside:",
+    ...open.map((what) => `  ${escapeText(what)}`),
+    ...destinations(outcome.outside),
     "",
-    "Strangers are taken to do what they did until it would have ended. What they would have done inside instead is not known,",
-    "nor how many bytes a sandbox would have sent: network.caps, network.rates and deadlines.idle are not tried.",
+    ...caveats(outcome),
+    "Strangers are taken to do what they did until it would have ended. What they would have done instead is not known: see",
+    "`What policy try can tell` in docs/policies.md.",
     "",
   ].join("\n");
+}
+
+const WAYS: Readonly<Record<Way, string>> = {
+  limited: "let out",
+  name: "looked up by our resolver",
+  sinkhole: "answered by the sinkhole",
+  deny: "stopped",
+};
+
+function destinations({ tries, destinations: different, most }: Reached): string[] {
+  if (most.length === 0) return [];
+  const sums = (Object.keys(WAYS) as Way[])
+    .filter((way) => tries[way] > 0)
+    .map((way) => `${WAYS[way]} ${tries[way]} (${count(different[way], "destination")})`);
+  const rows = most.map(({ protocol, address, port, sessions, tries: times, way }) => [
+    ...[`${protocol} ${showEndpoint({ address, port })}`, String(sessions), String(times), WAYS[way]],
+  ]);
+  const shown = table(["DESTINATION", "SESSIONS", "TRIES", ""], rows).trimEnd().split("\n");
+  return [`What sandboxes turned to: ${sums.join(", ")}.`, ...shown.map((line) => `  ${escapeText(line)}`)];
+}
+
+function caveats({ withoutPassword, cutThen, cappedThen }: Outcome): string[] {
+  return [
+    ...(withoutPassword === 0
+      ? []
+      : [
+          `${count(withoutPassword, "attempt")} had a password that is not kept any more; one that no rule names stood for it.`,
+        ]),
+    ...(cutThen === 0
+      ? []
+      : [
+          `${count(cutThen, "session")} would have been let go on, and were ended by the policy of their time: what is met is met at least so often.`,
+        ]),
+    ...(cappedThen === 0
+      ? []
+      : [
+          `In ${count(cappedThen, "session")} the sandbox used up a byte cap of its time: how much more it would have sent or received is not known.`,
+        ]),
+  ];
 }
 
 function examples(what: string, counted: Counted): string[] {

@@ -1,7 +1,9 @@
-import { triedPorts, triedSessions } from "../index/tried.ts";
-import { replayUnder } from "../policy/try/replay.ts";
-import { opensOutside, wayTo } from "../policy/try/outside.ts";
+import { FENCES } from "../firewall/egress.ts";
+import { triedSessions } from "../index/tried.ts";
 import { loadPolicy } from "../policy/load.ts";
+import { resolve } from "../policy/resolve.ts";
+import { opensOutside } from "../policy/try/outside.ts";
+import { replayUnder } from "../policy/try/replay.ts";
 import { jsonText } from "../model/json.ts";
 import { showMicros } from "../model/timestamps.ts";
 import { asJson } from "./as-json.ts";
@@ -26,26 +28,25 @@ export async function policyTryCommand(
   progress = process.stderr.isTTY ? progressOn(process.stderr) : () => undefined,
 ): Promise<number> {
   const since = parseTime(options.since, output.now(), "--since", "first");
-  const { policy, path, hash } = await loadPolicy(shownPath(file));
+  const loaded = await loadPolicy(shownPath(file));
+  const { policy, path, hash } = loaded;
   using index = await openIndex(givenPath(options.data), output);
   progress({ percent: 0, text: "reading who came" });
-  const sessions = triedSessions(index.ask, since);
-  const outcome = replayUnder(policy, sessions, (percent) => {
-    progress({ percent, text: "trying the policy on who came" });
+  const sessions = triedSessions(index.askEach, since);
+  const outcome = replayUnder(policy, sessions, {
+    fences: FENCES,
+    policyOf: ({ address, listener, started }, user) => {
+      const at = Math.floor(started / 1000);
+      return resolve(loaded, { address, listener, at, ...(user === undefined ? {} : { user }) });
+    },
+    progress: (percent) => {
+      progress({ percent, text: "trying the policy on who came" });
+    },
   });
   progress({ percent: 100, text: "tried" });
   const trial: Trial = {
-    policy: path,
-    hash,
-    since,
-    most: policy.sandbox.most,
-    outcome,
-    outside: {
-      open: opensOutside(policy.network),
-      ports: triedPorts(index.ask, since)
-        .slice(0, 10)
-        .map((tried) => ({ ...tried, way: wayTo(tried.port, policy.network) })),
-    },
+    ...{ policy: path, hash, since, most: policy.sandbox.most },
+    ...{ outcome, open: opensOutside(policy.network) },
   };
   output.stdout.write(options.json ? `${jsonText(forPrograms(trial), 2)}\n` : renderTrial(trial));
   return 0;

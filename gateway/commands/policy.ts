@@ -1,5 +1,3 @@
-import { isIP } from "node:net";
-import { totalmem } from "node:os";
 import { join } from "node:path";
 import {
   checkAsJson,
@@ -8,7 +6,7 @@ import {
   policySchemaAsJson,
   renderCheck,
 } from "../policy/check-command.ts";
-import type { Circumstances } from "../policy/warnings.ts";
+import { circumstancesHere } from "../policy/circumstances.ts";
 import { PROJECT_ROOT, shownPath } from "./paths.ts";
 
 export async function policyCheckCommand(
@@ -27,13 +25,6 @@ export async function policyCheckCommand(
     process.stderr.write(stderr);
   }
   return check.exitCode;
-}
-
-/** What is known of this machine, and of who works on it. */
-export function circumstancesHere(): Circumstances {
-  // sshd tells a login where it came from.
-  const operator = process.env["SSH_CONNECTION"]?.split(" ")[0] ?? "";
-  return { memory: totalmem(), ...(isIP(operator) === 0 ? {} : { operator }) };
 }
 
 export function policySchemaCommand(): number {

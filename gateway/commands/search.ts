@@ -89,6 +89,7 @@ const NAMES = {
   hash: "hash",
   wallet: "wallet",
   pool: "pool",
+  "user-agent": "agent",
   "ssh-key": "SSH key",
   "user-made": "user made",
   "password-changed": "password",

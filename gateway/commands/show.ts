@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { allIndicators } from "../evidence/indicators/all-indicators.ts";
 import { artifactReader } from "../evidence/indicators/read-artifact.ts";
+import type { Observation } from "../evidence/observation.ts";
 import { readEvidence } from "../evidence/read.ts";
 import { findRecordings } from "../index/find-recording.ts";
 import { factsAfter, stayedAfter } from "../index/stayed.ts";
+import type { Change } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
@@ -55,12 +57,30 @@ export async function readSession(dataFolder: string, idOrPrefix: string): Promi
   const read = await readEvidence(join(dataFolder, recording.path));
   const stayed = await stayedAfter(dataFolder, recording);
   const unattended = await factsAfter(dataFolder, recording);
-  const { observations } = read.evidence;
+  const observations = seenWritten(read.evidence.observations, stayed?.changes ?? []);
   const indicators = await allIndicators(
-    { observations, stayed, late: unattended },
+    { observations: read.evidence.observations, stayed, late: unattended },
     artifactReader(dataFolder),
   );
-  return { ...read, recording, unattended, indicators, ...(stayed === undefined ? {} : { stayed }) };
+  const evidence = { ...read.evidence, observations };
+  return {
+    ...read,
+    evidence,
+    recording,
+    unattended,
+    indicators,
+    ...(stayed === undefined ? {} : { stayed }),
+  };
+}
+
+/** What shell commands were to write was written where the capture has that content. */
+function seenWritten(observations: readonly Observation[], changes: readonly Change[]): Observation[] {
+  const contents = new Set(changes.flatMap(({ kind, size, sha256 }) => (kind !== "D" && size !== 0 ? [sha256] : []))); // prettier-ignore
+  return observations.map((one) =>
+    one.kind === "dropped" && one.sha256 !== undefined && contents.has(one.sha256)
+      ? { ...one, certainty: "written" }
+      : one,
+  );
 }
 
 function jsonOf({

@@ -67,7 +67,7 @@ function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number
   const { policy, refused, sandboxes, sessions, listening, stopped } = status;
   const ago = (time: string) => relativeTime(Date.parse(time) * 1000, now);
   const state = isRunning
-    ? `runs since ${status.started} (process ${status.pid}, slot ${status.slot})`
+    ? `runs since ${status.started} (process ${status.pid}, slot ${status.slot}), as it said ${ago(status.at)}`
     : stopped === undefined
       ? `was killed or hangs: nothing was heard of it since ${status.at} (${ago(status.at)})`
       : `was stopped ${ago(stopped)} (${stopped})`;

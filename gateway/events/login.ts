@@ -26,6 +26,7 @@ const LOGIN: Fields = {
   mitsubako_attempt: field("integer", "from 1"),
   mitsubako_decided_by: maybe("string", "`policy`, `sandbox`, `protocol`"),
   mitsubako_rule: maybe("string", "of the policy"),
+  mitsubako_profile: maybe("string", "of the policy, where one matched"),
   mitsubako_new_password: maybe("text", "of a password change"),
 };
 
@@ -70,6 +71,7 @@ export function login(tried: Tried, arch: string): EventBody[] {
     ...(tried.newPassword === undefined ? {} : textField("mitsubako_new_password", tried.newPassword)),
     ...(tried.by === undefined ? {} : { mitsubako_decided_by: tried.by }),
     ...(tried.rule === undefined ? {} : { mitsubako_rule: tried.rule }),
+    ...(tried.profile === undefined ? {} : { mitsubako_profile: tried.profile }),
   };
   return accepted
     ? [event, { eventid: "cowrie.session.params", message: `Machine is ${arch}`, arch }]

@@ -9,6 +9,7 @@ export const SESSION_EVENTS: EventRows = {
     fields: {
       mitsubako_persona: field("string"),
       mitsubako_policy: field("sha256", "of the policy file"),
+      mitsubako_profile: maybe("string", "of the policy, where one matched before a user was named"),
     },
   },
 };
@@ -40,12 +41,13 @@ export const SESSION_CLOSING_EVENTS: EventRows = {
   },
 };
 
-export function connected({ source, listener, persona, policy }: SessionOpened): EventBody {
+export function connected({ source, listener, persona, policy, profile }: SessionOpened): EventBody {
   return {
     eventid: "cowrie.session.connect",
     message: `New connection: ${source.address}:${source.port} to ${listener.address}:${listener.port}`,
     mitsubako_persona: persona,
     mitsubako_policy: policy,
+    ...(profile === undefined ? {} : { mitsubako_profile: profile }),
   };
 }
 

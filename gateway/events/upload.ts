@@ -6,7 +6,7 @@ import { textField } from "./text-fields.ts";
 
 export const UPLOAD_EVENTS: EventRows = {
   "session.file_upload": {
-    when: "a file came in whole by SFTP or SCP, or shell commands wrote one of which all is known; see below",
+    when: "a file came in whole by SFTP or SCP, or shell commands were seen to write one of which all is known; see below",
     fields: {
       filename: field("text"),
       outfile: maybe("string", "not of `shell`"),
@@ -55,9 +55,9 @@ export function upload(file: Transferred, channel: number): EventBody[] {
   ];
 }
 
-/** A file that was written by shell commands, by its content; whether it is kept is known at the capture. */
+/** A file that shell commands were seen to write, by its content; whether it is kept is known at the capture. */
 export function dropped(file: Dropped): EventBody[] {
-  if (file.sha256 === undefined) return [];
+  if (file.sha256 === undefined || file.certainty !== "written") return [];
   return [
     {
       eventid: "cowrie.session.file_upload",

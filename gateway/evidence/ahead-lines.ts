@@ -6,7 +6,7 @@ export interface AheadLine {
   readonly text: string;
   /** Nothing of it was echoed. */
   readonly hidden: boolean;
-  /** read: as many prompts came, without any more keys, as lines from this one on. */
+  /** read: as many prompts came, without any more keys, as lines from this one on; or it was sent before the first prompt. */
   readonly contested: "read" | "unknown";
 }
 
@@ -15,6 +15,7 @@ interface Waiting {
   /** What was sent back since its first key, and a little after it. */
   echo: string;
   readonly isSecret: boolean;
+  readonly isEarly: boolean;
 }
 
 /** Lines sent ahead, in their order, until it is seen who read them. Bounded. */
@@ -40,9 +41,9 @@ export class AheadLines {
     this.#isTyping = true;
   }
 
-  /** False: there are too many, they have to be given out. */
-  push(line: EditedLine): boolean {
-    this.#waiting.push({ line, echo: this.#echo, isSecret: this.#isSecret });
+  /** False: there are too many, they have to be given out. @param isEarly no prompt has come yet: it is for the shell that will start. */
+  push(line: EditedLine, isEarly: boolean): boolean {
+    this.#waiting.push({ line, echo: this.#echo, isSecret: this.#isSecret, isEarly });
     this.#size += line.text.length;
     this.#echo = "";
     this.#isTyping = false;
@@ -74,7 +75,7 @@ export class AheadLines {
     const from = this.#prompts > 0 ? this.#waiting.length - this.#prompts : Infinity;
     this.#prompts = -1;
     this.#size = 0;
-    return this.#waiting.splice(0).map((one, index) => told(one, index >= from));
+    return this.#waiting.splice(0).map((one, index) => told(one, one.isEarly || index >= from));
   }
 
   /** A plain prompt came after them: what it read of them it had read when new keys come. */

@@ -8,7 +8,7 @@ import { ScpFiles } from "./scp-files.ts";
 import { SftpFiles } from "./sftp-files.ts";
 import { ShellChannel } from "./shell-channel.ts";
 import type { ShellTold } from "./shell-commands.ts";
-import type { GrowingFiles } from "./shell-files.ts";
+import type { GrowingFiles } from "./growing-files.ts";
 
 /** One channel: what it was used for, and what can be read in its bytes. */
 export class ChannelObserver {
@@ -48,8 +48,10 @@ export class ChannelObserver {
       case "channel-data":
         return this.#data(from, message.data);
       case "channel-extended-data":
-        if (from === "upstream") this.#sent += message.data.length;
+        if (from !== "upstream") return NONE;
+        this.#sent += message.data.length;
         // A shell writes its prompt to stderr where there is no terminal; what a terminal shows is never extended data.
+        this.#shell?.errors(message.data);
         return NONE;
       case "channel-request":
         return from === "downstream" ? this.#request(message) : this.#serverRequest(message);
@@ -202,7 +204,8 @@ export class ChannelObserver {
 
   /** What an exec request's own input is: a shell's lines, a file transfer, or something of the program's. */
   #program(command: string): void {
-    this.#shellBegins(command, isShell(command) ? this.#shellInput() : "command");
+    const input = this.#columns === undefined ? "command" : "command on a terminal";
+    this.#shellBegins(command, isShell(command) ? this.#shellInput() : input);
     if (isSftpServer(command)) this.#contents = { kind: "sftp", files: new SftpFiles() };
     const files = ScpFiles.of(command);
     if (files !== undefined) this.#contents = { kind: "scp", files };

@@ -8,6 +8,8 @@ export interface ClientAttempts {
   readonly count: number;
   readonly users: number;
   readonly passwords: number;
+  /** Attempts whose password retention has dropped since: `passwords` counts the others, and `order` is not known. */
+  readonly dropped?: number;
   /** Each once, as they were tried first. */
   readonly methods: readonly AttemptMethod[];
   readonly order: AttemptOrder;
@@ -18,6 +20,7 @@ export interface ClientAttempts {
 /** How a list was walked. A word never changes its meaning. */
 export const ATTEMPT_ORDERS = {
   none: "nothing was tried",
+  dropped: "their passwords were dropped",
   one: "one credential",
   "one-user": "one user name, password after password",
   "one-password": "one password, user name after user name",
@@ -40,6 +43,7 @@ export class AttemptsObserver {
   readonly #pauses: number[] = [];
   #count = 0;
   #asOwnPassword = 0;
+  #dropped = 0;
   /** How often the user name was another than the one before. */
   #changes = 0;
   #lastUser: string | undefined;
@@ -64,6 +68,7 @@ export class AttemptsObserver {
     if (this.#lastUser !== undefined && this.#lastUser !== one.user) this.#changes++;
     this.#lastUser = one.user;
     keep(this.#users, one.user);
+    if (one.passwordDropped === true) this.#dropped++;
     const secret = one.password ?? one.key?.fingerprintSha256;
     if (secret === undefined) return;
     keep(this.#passwords, secret);
@@ -77,6 +82,7 @@ export class AttemptsObserver {
       count: this.#count,
       users: this.#users.size,
       passwords: this.#passwords.size,
+      ...(this.#dropped === 0 ? {} : { dropped: this.#dropped }),
       methods: [...this.#methods],
       order: this.#order(),
       ...(pauses.length === 0
@@ -94,6 +100,7 @@ export class AttemptsObserver {
   #order(): AttemptOrder {
     const [users, passwords, pairs] = [this.#users.size, this.#passwords.size, this.#pairs.size];
     if (this.#count === 0) return "none";
+    if (this.#dropped > 0) return "dropped";
     if (pairs <= 1) return "one";
     if (users === 1) return "one-user";
     if (passwords === 1) return "one-password";

@@ -11,6 +11,8 @@ const MOST_PIECES = 256;
 export class DroppedHashes {
   readonly #entry: () => number;
   #finished: Dropped[] = [];
+  /** Contents that were seen in the sandbox itself. */
+  readonly #seen = new Set<string>();
 
   /** @param entry the ordinal of the entry that is read. */
   constructor(entry: () => number) {
@@ -27,11 +29,18 @@ export class DroppedHashes {
         size += bytes.length;
         if (pieces.length < MOST_PIECES && pieces.at(-1) !== this.#entry()) pieces.push(this.#entry());
       },
-      end: ({ complete }) => {
-        this.#finished.push(dropped(file, hash, size, pieces, complete));
+      end: ({ complete, certainty = "typed" }) => {
+        if (certainty === "failed") return;
+        const known = { whole: complete && file.appended !== true, certainty };
+        this.#finished.push(dropped(file, hash, size, pieces, known, this.#seen));
       },
     };
   };
+
+  /** A file with this content was seen in the sandbox. */
+  seen(sha256: string): void {
+    if (this.#seen.size < MOST_SEEN) this.#seen.add(sha256);
+  }
 
   /** Those that are done since the last time. */
   take(): Dropped[] {
@@ -44,22 +53,25 @@ function dropped(
   hash: Hash,
   size: number,
   pieces: readonly number[],
-  complete: boolean,
+  { whole, certainty }: Pick<Dropped, "whole" | "certainty">,
+  seen: ReadonlySet<string>,
 ): Dropped {
-  const whole = complete && appended !== true;
+  const sha256 = whole ? hash.digest("hex") : undefined;
   return {
     kind: "dropped",
     channel,
     path: path.slice(0, LONGEST_PATH) as ByteString,
+    certainty: sha256 !== undefined && size > 0 && seen.has(sha256) ? "written" : certainty,
     way,
     ...(decoded === undefined ? {} : { decoded }),
     startedAt: at,
     size,
     whole,
-    ...(whole ? { sha256: hash.digest("hex") } : {}),
+    ...(sha256 === undefined ? {} : { sha256 }),
     ...(appended === true ? { appended } : {}),
     pieces,
   };
 }
 
+const MOST_SEEN = 4096;
 const LONGEST_PATH = 4096;

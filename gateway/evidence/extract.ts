@@ -1,6 +1,7 @@
 import type { Entry } from "../model/entries.ts";
 import { ClientObserver, type Client } from "./client.ts";
 import type { Observation } from "./observation.ts";
+import { PaceObserver, type Pace } from "./pace.ts";
 import { SessionObserver } from "./session-observer.ts";
 import { Summarizer, type Summary } from "./summary.ts";
 
@@ -8,6 +9,7 @@ import { Summarizer, type Summary } from "./summary.ts";
 export interface Evidence {
   readonly summary: Summary;
   readonly client: Client;
+  readonly pace: Pace;
   readonly observations: readonly Observation[];
   /** Observations that were not kept, because there were more than the bound. */
   readonly leftOut: number;
@@ -26,6 +28,7 @@ export class EvidenceCollector {
   readonly #observer = new SessionObserver();
   readonly #summarizer = new Summarizer();
   readonly #client = new ClientObserver();
+  readonly #pace = new PaceObserver();
   readonly #observations: Observation[] = [];
   #text = 0;
   #leftOut = 0;
@@ -34,6 +37,7 @@ export class EvidenceCollector {
   push(entry: Entry): Observation[] {
     this.#summarizer.entry(entry);
     this.#client.entry(entry);
+    this.#pace.entry(entry);
     return this.#keep(this.#observer.push(entry));
   }
 
@@ -46,6 +50,7 @@ export class EvidenceCollector {
     return {
       summary: this.#summarizer.summary,
       client: this.#client.client,
+      pace: this.#pace.pace,
       observations: this.#observations,
       leftOut: this.#leftOut,
     };
@@ -55,6 +60,7 @@ export class EvidenceCollector {
     for (const observation of observations) {
       this.#summarizer.observed(observation);
       this.#client.observed(observation);
+      this.#pace.observed(observation);
       const size = textSize(observation);
       if (
         observation.kind !== "session-ended" &&

@@ -76,6 +76,7 @@ export interface Tried {
   readonly outcome?: "accepted" | "refused" | "key-acceptable";
   readonly by?: "policy" | "sandbox" | "protocol";
   readonly rule?: string;
+  readonly profile?: string;
 }
 
 export interface LoggedInObserved {
@@ -180,6 +181,11 @@ export interface Dropped extends InChannel {
   readonly kind: "dropped";
   /** As said in the command; relative ones as they are. */
   readonly path: ByteString;
+  /**
+   * written: each command for it was seen to be run: by its exit status, by what was printed, or as the file itself was seen. typed: that
+   * is not known of all of them. Where none was run there is no such fact.
+   */
+  readonly certainty: "written" | "typed";
   /** Of its beginning. copy: out of other such files. */
   readonly way: "echo" | "printf" | "here-document" | "standard input" | "copy";
   readonly decoded?: "base64" | "hex";

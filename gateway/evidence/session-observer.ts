@@ -2,7 +2,7 @@ import type { ByteString } from "../model/bytes.ts";
 import type { Answer, Attempt, Credential, CredentialDropped, Entry, Fact } from "../model/entries.ts";
 import { ChannelObserver } from "./channel-observer.ts";
 import { DroppedHashes } from "./dropped-hashes.ts";
-import { GrowingFiles } from "./shell-files.ts";
+import { GrowingFiles } from "./growing-files.ts";
 import { sandboxFactOf } from "./sandbox-fact.ts";
 import type { Observation, Observed, Offered, Tried } from "./observation.ts";
 import { parseConnectionMessage } from "../ssh/messages/message.ts";
@@ -78,6 +78,7 @@ export class SessionObserver {
       case "process":
       case "file": {
         const checked = sandboxFactOf(fact);
+        if (checked?.kind === "file" && checked.sha256 !== undefined) this.#hashes.seen(checked.sha256);
         return checked === undefined ? NONE : [checked];
       }
       case "local-reply":
@@ -168,6 +169,7 @@ function tried(
     ...(asked.key === undefined ? {} : { key: keyOf(asked.key) }),
     ...(answer === undefined ? {} : { outcome: answer.outcome, by: answer.by }),
     ...(answer?.rule === undefined ? {} : { rule: answer.rule }),
+    ...(answer?.profile === undefined ? {} : { profile: answer.profile }),
   };
 }
 

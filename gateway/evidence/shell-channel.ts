@@ -1,13 +1,15 @@
 import { PlainLines } from "./plain-lines.ts";
 import { ShellCommands, type ShellTold } from "./shell-commands.ts";
-import { ShellFiles, type GrowingFiles } from "./shell-files.ts";
+import type { GrowingFiles } from "./growing-files.ts";
+import { ShellFiles } from "./shell-files.ts";
+import type { ShellLine } from "./shell-line.ts";
 import { ShellLines } from "./shell-lines.ts";
 
 /** One channel in which a shell runs, or a command by way of a shell: what it was told, and the files that this made. */
 export class ShellChannel {
   readonly #commands = new ShellCommands();
   readonly #files: ShellFiles;
-  readonly #input: "command" | PlainLines | ShellLines;
+  readonly #input: "command" | "command on a terminal" | PlainLines | ShellLines;
   #at: bigint;
   #isOver = false;
   #told: ShellTold[] = [];
@@ -20,14 +22,14 @@ export class ShellChannel {
     channel: number,
     files: GrowingFiles,
     asked: string | undefined,
-    input: "command" | "lines" | { readonly columns: number },
+    input: "command" | "command on a terminal" | "lines" | { readonly columns: number },
     at: bigint,
   ) {
     this.#at = at;
     this.#files = new ShellFiles(files, channel);
-    if (input === "command") this.#input = input;
-    else if (input === "lines") this.#input = new PlainLines();
-    else this.#input = new ShellLines(input.columns, (line) => this.#commands.line(line, this.#at));
+    if (input === "lines") this.#input = new PlainLines();
+    else if (typeof input === "string") this.#input = input;
+    else this.#input = new ShellLines(input.columns, (line) => this.#line(line));
     if (asked !== undefined) this.#commands.asked(asked, at);
     this.#follow();
   }
@@ -39,7 +41,7 @@ export class ShellChannel {
   /** @param at nanoseconds since the session's start. */
   input(bytes: Buffer, at: bigint): void {
     this.#at = at;
-    if (this.#input === "command") this.#files.input(bytes);
+    if (typeof this.#input === "string") this.#files.input(bytes);
     else if (this.#input instanceof PlainLines) this.#plain(this.#input, bytes);
     else {
       this.#input.input(bytes);
@@ -49,9 +51,15 @@ export class ShellChannel {
 
   output(bytes: Buffer, at: bigint): void {
     this.#at = at;
-    if (!(this.#input instanceof ShellLines)) return;
-    this.#input.output(bytes);
-    this.#follow();
+    if (this.#input instanceof ShellLines) {
+      this.#input.output(bytes);
+      this.#follow();
+    } else if (this.#input === "command on a terminal") this.#files.errors(bytes);
+  }
+
+  /** What came on standard error. */
+  errors(bytes: Buffer): void {
+    this.#files.errors(bytes);
   }
 
   /** Nothing more is sent. @param inOrder that was said. */
@@ -59,7 +67,7 @@ export class ShellChannel {
     // On a terminal what was sent ahead may still be read.
     if (this.#isOver || this.#input instanceof ShellLines) return;
     this.#isOver = true;
-    if (this.#input !== "command") {
+    if (typeof this.#input !== "string") {
       for (const { text, exact } of this.#input.end()) this.#commands.entered(text, exact, at);
       this.#commands.wholeAsItIs();
     }
@@ -74,6 +82,7 @@ export class ShellChannel {
     this.#commands.end(exitStatus);
     this.#follow();
     this.#files.end(false);
+    this.#files.over();
   }
 
   /** What was told since the last time. */
@@ -98,13 +107,31 @@ export class ShellChannel {
     }
   }
 
+  #line(line: ShellLine): boolean {
+    const wantsMore = this.#commands.line(line, this.#at);
+    // At once: what is printed from here on is another command's.
+    this.#follow();
+    if (line.kind === "output") this.#files.printed(line.text);
+    return wantsMore;
+  }
+
   #follow(): void {
     for (const told of this.#commands.take()) {
       this.#told.push(told);
-      if (told.kind === "typed") this.#files.typed(told.text);
-      else if (told.kind === "command") {
-        if (this.#input instanceof ShellLines) this.#files.prompted();
-        this.#files.command(told.text, told.exact, told.startedAt);
+      switch (told.kind) {
+        case "typed":
+          this.#files.typed(told.text);
+          break;
+        case "command":
+          if (this.#input instanceof ShellLines) this.#files.prompted();
+          this.#files.command(told);
+          break;
+        case "command-ended":
+          if (this.#input instanceof ShellLines) this.#files.prompted();
+          this.#files.ended(told.number, told.exitStatus);
+          break;
+        default:
+          told satisfies never;
       }
     }
   }

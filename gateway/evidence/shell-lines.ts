@@ -6,6 +6,7 @@ import { opensTerminals } from "./exec-kind.ts";
 import type { EditedLine } from "./edited-line.ts";
 import { LineEditor } from "./line-editor.ts";
 import type { ShellLine } from "./shell-line.ts";
+import { promptStartIn } from "./shell-prompt.ts";
 
 /**
  * Finds the lines entered in a terminal channel, from both directions of its stream.
@@ -151,7 +152,8 @@ export class ShellLines {
     }
     if (!this.#isAtPrompt || (this.#mode === "editing" && !line.unresolved && !this.#ahead.isEmpty)) {
       // Which of these lines the prompt takes is seen when it has taken it.
-      if (!this.#ahead.push(line)) this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
+      if (!this.#ahead.push(line, this.#mode === "none"))
+        this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
       return;
     }
     this.#taken = true;
@@ -235,9 +237,7 @@ export class ShellLines {
     if (this.#mode === "plain" || !this.#screen.looksLikePrompt) return;
     this.#mode = "plain";
     this.#rows = [];
-    const { text } = this.#screen;
-    this.#promptStart =
-      this.#prompt !== "" && text.endsWith(this.#prompt) ? text.length - this.#prompt.length : 0;
+    this.#promptStart = promptStartIn(this.#screen.text, this.#wantsMore ? ">" : "", this.#prompt);
     this.#showsAhead = false;
     this.#taken = false;
     this.#promptTold = false;

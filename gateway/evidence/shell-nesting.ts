@@ -18,7 +18,8 @@ export class ShellNesting {
   word(word: string, before: number): void {
     if (before === 0) this.#atCommand = true;
     if (!this.#atCommand) return;
-    this.#atCommand = BEFORE_COMMAND.has(word);
+    // After `function NAME` a brace opens what it does.
+    this.#atCommand = BEFORE_COMMAND.has(word) || word === "function";
     const closing = CLOSING[word];
     if (closing !== undefined && this.#open.length < DEEPEST) this.#open.push(closing);
     else if (word === this.#open.at(-1)) this.#open.pop();

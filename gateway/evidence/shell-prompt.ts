@@ -17,3 +17,9 @@ export function directoryIn(prompt: string): string | undefined {
   const debian = /^(?:\([^()]*\) ?)?[\w.-]+@[\w.-]+:((?:~|\/)[^\n]*?) ?[#$]$/.exec(prompt)?.[1];
   return debian ?? /^((?:~|\/)[^\n]*?) [#$]$/.exec(prompt)?.[1];
 }
+
+/** Where the last prompt begins on a line: output, other prompts, or the echo of what was typed ahead may stand before it. */
+export function promptStartIn(line: string, ...prompts: readonly string[]): number {
+  const known = prompts.find((prompt) => prompt !== "" && line.endsWith(prompt)) ?? line;
+  return line.length - known.length;
+}

@@ -25,8 +25,20 @@ export interface ShellCommand {
 /** Commands that are joined by `|`. */
 export type Pipeline = readonly ShellCommand[];
 
+/** On what it depends whether a pipeline is run. */
+export interface Flow {
+  /** What stands between it and the one before: `&&`, `||`, or anything else. */
+  readonly joined: "success" | "failure" | "always";
+  /** It stands in a loop, a condition, a function, braces or parentheses. */
+  readonly within: boolean;
+  /** Nobody waits for it (`&`). */
+  readonly background: boolean;
+}
+
 export interface ShellText {
   readonly pipelines: readonly Pipeline[];
+  /** Of each pipeline. */
+  readonly flows: readonly Flow[];
   /** The shell would wait for another line: a quote, a here-document, a loop or the like is open, or a line's end is escaped. */
   readonly open: boolean;
   /** Only this line would end a here-document, of which there is the beginning. */

@@ -1,6 +1,7 @@
 import { unescaped } from "./shell-escapes.ts";
+import { putInBackground } from "./shell-flow.ts";
 import { ShellNesting } from "./shell-nesting.ts";
-import type { Pipeline, Redirect, ShellCommand, ShellText, Word } from "./shell-text.ts";
+import type { Flow, Pipeline, Redirect, ShellCommand, ShellText, Word } from "./shell-text.ts";
 import { doubleQuoteEnd, escapedEnd, nestedEnd } from "./shell-scan.ts";
 
 /**
@@ -22,6 +23,8 @@ class ShellReader {
   readonly #text: string;
   #at = 0;
   readonly #pipelines: Pipeline[] = [];
+  readonly #flows: Flow[] = [];
+  #joined: Flow["joined"] = "always";
   readonly #nesting = new ShellNesting();
   #pipeline: ShellCommand[] = [];
   #words: Word[] = [];
@@ -48,11 +51,12 @@ class ShellReader {
         this.#at = end === -1 ? this.#text.length : end;
       } else open = !this.#plainWord();
     }
-    this.#endPipeline();
+    this.#endPipeline(this.#nesting.isOpen);
     if (this.#documents.length > 0) open = true;
     const delimiter = documentOf(this.#documents[0])?.to.text;
     return {
       pipelines: this.#pipelines,
+      flows: this.#flows,
       open: open || this.#wants || this.#nesting.isOpen,
       ...(delimiter === undefined ? {} : { delimiter }),
     };
@@ -81,6 +85,7 @@ class ShellReader {
       return true;
     }
     if (/[<>]/.test(symbol)) return this.#redirect(operator, symbol);
+    const within = this.#nesting.isOpen;
     this.#wants = symbol === "|" || symbol === "|&" || symbol === "&&" || symbol === "||";
     if (symbol === "(") this.#nesting.parenthesis();
     else if (symbol === ")" && this.#nesting.closes()) {
@@ -89,12 +94,17 @@ class ShellReader {
       this.#pipeline = [];
     }
     if (symbol === "|" || symbol === "|&") this.#endCommand();
-    else this.#endPipeline();
+    else {
+      this.#endPipeline(within);
+      if (symbol === "&") putInBackground(this.#flows);
+      this.#joined = symbol === "&&" ? "success" : symbol === "||" ? "failure" : "always";
+    }
     return true;
   }
 
   #newline(): void {
-    this.#endPipeline();
+    this.#endPipeline(this.#nesting.isOpen);
+    if (!this.#wants) this.#joined = "always";
     for (const document of this.#documents.splice(0)) {
       if (this.#at > this.#text.length) this.#documents.push(document);
       else this.#document(document);
@@ -149,9 +159,11 @@ class ShellReader {
     this.#nesting.commandEnds();
   }
 
-  #endPipeline(): void {
+  #endPipeline(within: boolean): void {
     this.#endCommand();
-    if (this.#pipeline.length > 0) this.#pipelines.push(this.#pipeline);
+    if (this.#pipeline.length === 0) return;
+    this.#pipelines.push(this.#pipeline);
+    this.#flows.push({ joined: this.#joined, within, background: false });
     this.#pipeline = [];
   }
 

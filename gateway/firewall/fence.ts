@@ -39,12 +39,14 @@ export interface Fence {
   admit(address: string): Promise<void>;
   /** Filters and shapes its port; from here on what the policy allows may pass. */
   letOut(sandbox: Resident): Promise<void>;
+  /** `network` says, asked each time, what holds for this one. Nobody is in it yet. */
+  assign(address: string, network: () => Policy["network"]): Promise<void>;
   /** It is gone: so are its rules and its connections. */
   dismiss(address: string): Promise<void>;
   /** Puts another policy in force for all sandboxes that live, at once. */
   change(network: Policy["network"]): Promise<void>;
   caps(): Promise<readonly CapReading[]>;
-  /** Gives each sandbox its caps anew. */
+  /** Gives each sandbox whose caps are for an hour its caps anew. */
   renewCaps(): Promise<void>;
   /** What is not as it should be, one sentence each. Empty: all is well. */
   check(): Promise<string[]>;
@@ -93,6 +95,7 @@ export async function raiseFence({ slot, subnet, network, sshPort }: FenceOption
     },
     admit: (address) => residents.admit(address),
     letOut: (sandbox) => residents.letOut(sandbox),
+    assign: (address, own) => residents.assign(address, own),
     dismiss: (address) => residents.dismiss(address),
     change: async (changed) => {
       policy = changed;

@@ -1,7 +1,7 @@
 import { command } from "./command.ts";
 import type { CapReading, Caps } from "./caps.ts";
 import { CHARGES, SETS } from "./iptables-text.ts";
-import { isSpent, type Account, type Entries, type Ledger } from "./netfilter.ts";
+import { isSpent, type Account, type Entries, type Ledger, type Terms } from "./netfilter.ts";
 
 /**
  * The kernel's sets count the bytes of each of their addresses, whatever becomes of the rules: neither a new rule set nor a table
@@ -14,8 +14,9 @@ export class IpsetLedger implements Ledger {
     this.#table = table;
   }
 
-  admit(address: string): Promise<void> {
+  admit(address: string, { isShut }: Terms): Promise<void> {
     return this.#change([
+      (isShut ? this.#there : this.#gone).call(this, "shut", address),
       this.#gone("live", address),
       this.#gone("spent", address),
       ...this.#unused(address),
@@ -30,15 +31,16 @@ export class IpsetLedger implements Ledger {
     return this.#change(SETS.map((set) => this.#gone(set, address)));
   }
 
-  async recount(accounts: readonly Account[], caps: Caps): Promise<void> {
+  async recount(accounts: readonly Account[]): Promise<void> {
     await this.#change(
       accounts.flatMap((account) => [
         ...DIRECTIONS.flatMap((direction) =>
           account.used[direction] === undefined
-            ? [`${this.#there(direction, account.address)} packets 0 bytes ${caps[direction] + 1}`]
+            ? [`${this.#there(direction, account.address)} packets 0 bytes ${account.caps[direction] + 1}`]
             : [],
         ),
-        (isSpent(account, caps) ? this.#there : this.#gone).call(this, "spent", account.address),
+        (account.isShut ? this.#there : this.#gone).call(this, "shut", account.address),
+        (isSpent(account) ? this.#there : this.#gone).call(this, "spent", account.address),
         (account.isLive ? this.#there : this.#gone).call(this, "live", account.address),
       ]),
     );
@@ -54,8 +56,10 @@ export class IpsetLedger implements Ledger {
   async read(): Promise<Entries | undefined> {
     const limits = await this.#limits();
     if (!limits) return undefined;
-    const [up, down, live, spent] = await Promise.all(SETS.map((set) => entriesOf(`${this.#table}-${set}`)));
-    if (!up || !down || !live || !spent) return undefined;
+    const [up, down, live, spent, shut] = await Promise.all(
+      SETS.map((set) => entriesOf(`${this.#table}-${set}`)),
+    );
+    if (!up || !down || !live || !spent || !shut) return undefined;
     const readings = (direction: "up" | "down", entries: ReadonlyMap<string, number>): CapReading[] =>
       [...entries].map(([address, used]) => ({
         address,
@@ -64,7 +68,11 @@ export class IpsetLedger implements Ledger {
         used,
         spent: spent.has(address),
       }));
-    return { live: new Set(live.keys()), caps: [...readings("up", up), ...readings("down", down)] };
+    return {
+      live: new Set(live.keys()),
+      shut: new Set(shut.keys()),
+      caps: [...readings("up", up), ...readings("down", down)],
+    };
   }
 
   /** From the rules in force: who asks may be another process than who made them. */

@@ -116,7 +116,7 @@ export function shownChain(table: string): string {
 }
 
 /** All keyed by a sandbox's address; the first two count its bytes. Netfilter's `up` is what it sends. */
-export const SETS = ["up", "down", "live", "spent"] as const;
+export const SETS = ["up", "down", "live", "spent", "shut"] as const;
 
 function setsText(table: string): string {
   return SETS.map(

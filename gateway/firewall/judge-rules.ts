@@ -55,6 +55,8 @@ export function judgeChains(plan: FencePlan, egress: Egress): Chains {
       ...(egress.isOpen
         ? [
             when(sandboxNotIn("live", "source")).drop("not ready"),
+            // Before what follows a connection that was let through: shut is shut at once.
+            when(sandboxIn("shut", "source")).goto("shut"),
             when(state("invalid")).goto(refusal("malformed")),
             when(hasIpOptions).goto(refusal("malformed")),
             when(sandboxIn("spent", "source")).tell("cap"),
@@ -64,6 +66,15 @@ export function judgeChains(plan: FencePlan, egress: Egress): Chains {
         : []),
       always.goto("judge"),
     ],
+    ...(egress.isOpen
+      ? {
+          shut: [
+            when(to(subnet.cidr), notTo(gateway)).goto(refusal("neighbour")),
+            when(toHost).goto(refusal("host")),
+            always.goto(refusal("egress")),
+          ],
+        }
+      : {}),
     judge: [
       ...(egress.names === "none"
         ? []

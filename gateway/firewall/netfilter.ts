@@ -32,18 +32,25 @@ export interface Netfilter {
 /** What the kernel keeps of each sandbox beside the rules. */
 export interface Ledger {
   /** Nothing used, nothing let out; whatever an earlier holder of the address left is gone. */
-  admit(address: string, caps: Caps): Promise<void>;
+  admit(address: string, terms: Terms): Promise<void>;
   letOut(address: string): Promise<void>;
   dismiss(address: string): Promise<void>;
-  /** Counts what was used against these caps. */
-  recount(accounts: readonly Account[], caps: Caps): Promise<void>;
+  /** Counts what was used against each one's caps. */
+  recount(accounts: readonly Account[]): Promise<void>;
   /** Nothing used, for each of them. */
   renew(addresses: Iterable<string>): Promise<void>;
   /** Undefined where there are no rules. */
   read(): Promise<Entries | undefined>;
 }
 
-export interface Account {
+/** What holds for one sandbox. */
+export interface Terms {
+  readonly caps: Caps;
+  /** Nothing may leave it, whatever others may. */
+  readonly isShut: boolean;
+}
+
+export interface Account extends Terms {
   readonly address: string;
   /** Whether it may pass. */
   readonly isLive: boolean;
@@ -53,10 +60,11 @@ export interface Account {
 
 export interface Entries {
   readonly live: ReadonlySet<string>;
+  readonly shut: ReadonlySet<string>;
   readonly caps: readonly CapReading[];
 }
 
-export function isSpent({ used }: Account, caps: Caps): boolean {
+export function isSpent({ used, caps }: Account): boolean {
   return (used.up ?? Infinity) > caps.up || (used.down ?? Infinity) > caps.down;
 }
 

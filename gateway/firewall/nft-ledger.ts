@@ -1,8 +1,9 @@
 import { command } from "./command.ts";
 import type { Caps } from "./caps.ts";
-import { isSpent, type Account, type Entries, type Ledger } from "./netfilter.ts";
+import { isSpent, type Account, type Entries, type Ledger, type Terms } from "./netfilter.ts";
 import { RATE_SETS } from "./nft-text.ts";
 import { applyRules } from "./nft.ts";
+import type { SandboxSet } from "./rule-model.ts";
 
 /** Quotas are objects with names, and a map says whose is which. */
 export class NftLedger implements Ledger {
@@ -12,8 +13,9 @@ export class NftLedger implements Ledger {
     this.#table = table;
   }
 
-  admit(address: string, caps: Caps): Promise<void> {
-    return applyRules(this.#dismissText(address) + this.#quotasText(address, caps));
+  admit(address: string, { caps, isShut }: Terms): Promise<void> {
+    const shut = isShut ? this.#addText("shut", address) : "";
+    return applyRules(this.#dismissText(address) + this.#quotasText(address, caps) + shut);
   }
 
   letOut(address: string): Promise<void> {
@@ -24,14 +26,15 @@ export class NftLedger implements Ledger {
     return applyRules(this.#dismissText(address));
   }
 
-  async recount(accounts: readonly Account[], caps: Caps): Promise<void> {
+  async recount(accounts: readonly Account[]): Promise<void> {
     const texts = accounts.map((account) => {
-      const { address, used, isLive } = account;
+      const { address, used, isLive, isShut, caps } = account;
       const counted = { up: used.up ?? caps.up + 1, down: used.down ?? caps.down + 1 };
       return [
         this.#dismissText(address),
         this.#quotasText(address, caps, counted),
-        ...(isSpent(account, caps) ? [this.#addText("spent", address)] : []),
+        ...(isShut ? [this.#addText("shut", address)] : []),
+        ...(isSpent(account) ? [this.#addText("spent", address)] : []),
         ...(isLive ? [this.#addText("live", address)] : []),
       ].join("");
     });
@@ -65,6 +68,7 @@ export class NftLedger implements Ledger {
     const inForce = new Set(nftables.flatMap(({ map }) => (map?.elem ?? []).map(quotaIn)));
     return {
       live: addressesIn("live"),
+      shut: addressesIn("shut"),
       caps: nftables.flatMap(({ quota }) => {
         const parsed = quota && inForce.has(quota.name) && /^(up|down)_(.+)$/.exec(quota.name);
         if (!quota || !parsed) return [];
@@ -82,7 +86,7 @@ export class NftLedger implements Ledger {
     };
   }
 
-  #addText(set: "live" | "spent", address: string): string {
+  #addText(set: SandboxSet, address: string): string {
     return `add element inet ${this.#table} ${set} { ${address} }\n`;
   }
 
@@ -102,11 +106,12 @@ add element inet ${this.#table} ${direction} { ${address} : "${name}" }
 
   /** Each is added first, since nft refuses to delete what is not there. */
   #dismissText(address: string): string {
-    const gone = (set: "live" | "spent") =>
+    const gone = (set: SandboxSet) =>
       `${this.#addText(set, address)}delete element inet ${this.#table} ${set} { ${address} }\n`;
     return [
       gone("live"),
       gone("spent"),
+      gone("shut"),
       this.#quotasText(address, { up: 1, down: 1 }),
       ...DIRECTIONS.map(
         (direction) => `delete element inet ${this.#table} ${direction} { ${address} }

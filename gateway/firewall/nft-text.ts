@@ -49,6 +49,8 @@ export const SETS: Readonly<Record<string, string>> = {
   down: "map|type ipv4_addr : quota; size 65535",
   // Those that have used up a cap.
   spent: "set|type ipv4_addr; size 65535; flags dynamic",
+  // Those whom nothing may leave, whatever others may.
+  shut: "set|type ipv4_addr; size 65535",
   // How often each may be told of in the log, and what it has begun. Never full: only verified addresses get in.
   ...Object.fromEntries(
     ["told", "names", "syns", "packets", "tcp_new", "udp_new", "icmp_new", "other_new"].map((name) => [

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Policy } from "../model/policy.ts";
 import { command } from "./command.ts";
-import type { Ledger } from "./netfilter.ts";
+import type { Ledger, Terms } from "./netfilter.ts";
 import type { FencePlan } from "./plan.ts";
 import type { SandboxPort } from "./port.ts";
 import { armPort, disarmPort, shaperFaults } from "./shaper.ts";
@@ -22,6 +22,8 @@ export class Residents {
   readonly #policy: () => Policy["network"];
   /** By address; those that may pass, with their ports. */
   readonly #residents = new Map<string, Resident | undefined>();
+  /** By address: what holds for that one, in the place of the policy. */
+  readonly #own = new Map<string, () => Policy["network"]>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(plan: FencePlan, ledger: Ledger, policy: () => Policy["network"]) {
@@ -32,7 +34,8 @@ export class Residents {
 
   admit(address: string): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#ledger.admit(address, this.#policy().caps);
+      this.#own.delete(address);
+      await this.#ledger.admit(address, this.#terms(address));
       this.#residents.set(address, undefined);
     });
   }
@@ -47,12 +50,28 @@ export class Residents {
     });
   }
 
+  /** `network`: what holds for this one from here on, asked each time. Nothing was used of it. */
+  assign(address: string, network: () => Policy["network"]): Promise<void> {
+    return this.#inTurn(async () => {
+      const resident = this.#residents.get(address);
+      if (resident === undefined) throw new Error(`${address} is not let out yet`);
+      const before = JSON.stringify([this.#terms(address), this.#port(resident)]);
+      this.#own.set(address, network);
+      if (JSON.stringify([this.#terms(address), this.#port(resident)]) === before) return;
+      // Between the two it is in no list, and nothing of it passes.
+      await this.#ledger.admit(address, this.#terms(address));
+      await armPort(this.#plan, this.#port(resident));
+      await this.#ledger.letOut(address);
+    });
+  }
+
   dismiss(address: string): Promise<void> {
     return this.#inTurn(async () => {
       const resident = this.#residents.get(address);
       this.#residents.delete(address);
       await this.#ledger.dismiss(address);
       if (resident) await disarmPort(this.#plan, this.#port(resident));
+      this.#own.delete(address);
       // Exit code 1: there was none.
       for (const end of ["-s", "-d"]) await command("conntrack", ["-D", end, address], { accept: [0, 1] });
     });
@@ -68,9 +87,9 @@ export class Residents {
         [...this.#residents].map(([address, resident]) => ({
           address,
           isLive: resident !== undefined,
+          ...this.#terms(address),
           used: { up: used(address, "up"), down: used(address, "down") },
         })),
-        this.#policy().caps,
       );
       // A container that ended took its port along.
       for (const port of this.#ports())
@@ -79,7 +98,12 @@ export class Residents {
   }
 
   renew(): Promise<void> {
-    return this.#inTurn(() => this.#ledger.renew(this.#residents.keys()));
+    return this.#inTurn(() => {
+      const hourly = [...this.#residents.keys()].filter(
+        (address) => this.#network(address).caps.per === "hour",
+      );
+      return hourly.length === 0 ? Promise.resolve() : this.#ledger.renew(hourly);
+    });
   }
 
   async faults(): Promise<string[]> {
@@ -102,6 +126,9 @@ export class Residents {
         ...[...this.#residents]
           .filter(([address, resident]) => resident && !found.live.has(address))
           .map(([address]) => `${address} may not pass any more`),
+        ...[...this.#residents.keys()]
+          .filter((address) => this.#terms(address).isShut !== found.shut.has(address))
+          .map((address) => `whether anything may leave ${address} is not as it should be`),
         ...(await shaperFaults(this.#plan, this.#ports())),
       ];
     });
@@ -123,7 +150,18 @@ export class Residents {
   }
 
   #port(resident: Resident): PortPlan {
-    return { ...resident, bandwidth: this.#policy().bandwidth };
+    return { ...resident, bandwidth: this.#network(resident.address).bandwidth };
+  }
+
+  #network(address: string): Policy["network"] {
+    return (this.#own.get(address) ?? this.#policy)();
+  }
+
+  #terms(address: string): Terms {
+    const network = this.#network(address);
+    const { up, down } = network.caps;
+    // Where the policy lets nobody out, the rules say so.
+    return { caps: { up, down }, isShut: isClosed(network) && !isClosed(this.#policy()) };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -131,4 +169,8 @@ export class Residents {
     this.#last = done.catch(() => undefined);
     return done;
   }
+}
+
+function isClosed({ egress, ports }: Policy["network"]): boolean {
+  return egress === "deny" && ports.every((rule) => rule.egress === "deny");
 }

@@ -63,8 +63,8 @@ export type Condition =
   | { readonly kind: "over-cap"; readonly direction: "up" | "down" };
 
 export type State = "new" | "established" | "related" | "invalid";
-/** `live`: whose network is ready. `spent`: who has used up a cap. */
-export type SandboxSet = "live" | "spent";
+/** `live`: whose network is ready. `spent`: who has used up a cap. `shut`: whom nothing may leave, whatever others may. */
+export type SandboxSet = "live" | "spent" | "shut";
 
 export type Action =
   | { readonly kind: "goto"; readonly chain: string }

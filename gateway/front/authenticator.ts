@@ -92,7 +92,7 @@ export class Authenticator {
     switch (ruling.ruling) {
       case "refuse":
         await sleep(ruling.delay, undefined, { signal: this.#ending.signal });
-        return { outcome: "refused", by: "policy", rule: ruling.rule };
+        return { outcome: "refused", by: "policy", rule: ruling.rule, ...profileOf(ruling) };
       case "no-sandbox":
         return this.#noSandbox();
       case "ask-sandbox": {
@@ -104,7 +104,8 @@ export class Authenticator {
           if (!prepared) throw new MitsubakoError("no-sandbox", "The account could not be made.");
           return login.password(user, password);
         });
-        return { ...asked, by: asked.outcome === "accepted" ? ruling.by : "sandbox", rule: ruling.rule };
+        const by = asked.outcome === "accepted" ? ruling.by : "sandbox";
+        return { ...asked, by, rule: ruling.rule, ...profileOf(ruling) };
       }
       default:
         return ruling satisfies never;
@@ -116,7 +117,7 @@ export class Authenticator {
     const options = found && optionsOfKey(found.file, key.blob);
     const restrictions = options === undefined ? undefined : restrictionsOf(options, this.#address);
     if (!found || !restrictions) return { outcome: "refused", by: "sandbox" };
-    if (!key.signed) return { outcome: "key-acceptable", by: "sandbox" };
+    if (!key.signed) return { outcome: "key-acceptable", by: "sandbox", ...profileOf(found) };
 
     // The signature is over our session id, which the sandbox's sshd does not share. A key made for this one login stands
     // in for it there, with a certificate by the persona's own host key, which that sshd was told in memory to trust:
@@ -126,7 +127,10 @@ export class Authenticator {
     // The sandbox's PID 1 puts the certificate's name in its place where the login is logged.
     const keyId = loggedName(key.blob);
     const certificate = userCertificate({ publicKeyBlob, user, restrictions, keyId }, this.#authority);
-    return this.#ask(found.way, (login) => login.key(user, { privateKey, publicKeyBlob, certificate }));
+    const asked = await this.#ask(found.way, (login) =>
+      login.key(user, { privateKey, publicKeyBlob, certificate }),
+    );
+    return { ...asked, ...profileOf(found) };
   }
 
   /** Read once for a question and the proof that follows it. */
@@ -167,6 +171,10 @@ export class Authenticator {
     this.#ending.end("no-sandbox", cause instanceof Error ? { detail: cause.message } : {});
     return { outcome: "refused", by: "policy", rule: "no sandbox to be had", close: { kind: "close" } };
   }
+}
+
+function profileOf({ profile }: { readonly profile?: string }): Pick<Answer, "profile"> {
+  return profile === undefined ? {} : { profile };
 }
 
 /** RFC 8709 section 4. The raw key is the last 32 bytes of its SPKI form (RFC 8410 section 4). */

@@ -1,34 +1,29 @@
-import type { FrontConfiguration } from "../model/front-messages.ts";
+import type { SessionDeadlines } from "../model/front-messages.ts";
 import type { Ending } from "./ending.ts";
 
 /** How often an idle session is looked at, as a share of the deadline; so it ends at most this much late. */
 const IDLE_LOOKS = 20;
 
-type Times = FrontConfiguration["deadlines"];
-
 /** The clocks of one session: LoginGraceTime, the whole session, and idleness once the relay runs. */
 export class Deadlines implements Disposable {
   readonly #ending: Ending;
-  readonly #living: Set<Deadlines>;
   readonly #began = performance.now();
-  #times: Times;
+  #times: SessionDeadlines;
   #isLoggedIn = false;
+  #isOver = false;
   #lastActivity: (() => number) | undefined;
   #login: NodeJS.Timeout | undefined;
   #session: NodeJS.Timeout | undefined;
   #look: NodeJS.Timeout | undefined;
 
-  /** `living`: it is in there until it is disposed, for whoever has other times for those that live. */
-  constructor(times: Times, ending: Ending, living: Set<Deadlines>) {
+  constructor(times: SessionDeadlines, ending: Ending) {
     this.#times = times;
     this.#ending = ending;
-    this.#living = living;
-    living.add(this);
     this.#wind();
   }
 
   /** Counted from the session's beginning all the same: what is over by then ends it at once. */
-  change(times: Times): void {
+  change(times: SessionDeadlines): void {
     this.#times = times;
     this.#wind();
   }
@@ -45,12 +40,13 @@ export class Deadlines implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#living.delete(this);
+    this.#isOver = true;
     this.#stop();
   }
 
   #wind(): void {
     this.#stop();
+    if (this.#isOver) return;
     const { login, session, idle } = this.#times;
     const left = (deadline: number) => Math.max(0, deadline - (performance.now() - this.#began));
     if (!this.#isLoggedIn)

@@ -1,5 +1,7 @@
 import type { EndReason } from "../model/end-reason.ts";
+import type { SessionDeadlines } from "../model/front-messages.ts";
 import type { SandboxFact } from "../model/sandbox-facts.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { Ending } from "./ending.ts";
 import { reasonFor } from "./reasons.ts";
 import type { SessionRecording } from "./session-recording.ts";
@@ -8,6 +10,8 @@ import type { SessionRecording } from "./session-recording.ts";
 export class LiveSession {
   readonly #ending: Ending;
   readonly #recording: SessionRecording;
+  /** Once it runs. */
+  clock: Deadlines | undefined;
 
   constructor(ending: Ending, recording: SessionRecording) {
     this.#ending = ending;
@@ -16,6 +20,11 @@ export class LiveSession {
 
   end(reason: EndReason): void {
     this.#ending.end(reason);
+  }
+
+  /** Counted from the session's beginning all the same. */
+  change(deadlines: SessionDeadlines): void {
+    this.clock?.change(deadlines);
   }
 
   /** Writes down what its sandbox did. Comes between any two things that the session does; once the recording is closed it is nothing. */

@@ -6,13 +6,11 @@ import type { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
-import type { Deadlines } from "./deadlines.ts";
 import type { LiveSession } from "./live-session.ts";
 import { runSession, type Front } from "./session.ts";
 import { WardenLink } from "./warden-link.ts";
 
 const live = new Map<SessionId, LiveSession>();
-const clocks = new Set<Deadlines>();
 const listeners: Server[] = [];
 let front: Front | undefined;
 let draining = false;
@@ -27,6 +25,9 @@ const warden = new WardenLink((notice, server) => {
       break;
     case "end-session":
       live.get(notice.session)?.end(notice.reason);
+      break;
+    case "deadlines":
+      live.get(notice.session)?.change(notice.deadlines);
       break;
     case "sandbox-facts":
       live.get(notice.session)?.did(notice.facts);
@@ -47,8 +48,7 @@ process.on("SIGTERM", () => undefined);
 
 function configure(configuration: FrontConfiguration): void {
   const first = front === undefined;
-  front = { configuration, authority: authorityOf(configuration), warden, live, clocks };
-  for (const clock of clocks) clock.change(configuration.deadlines);
+  front = { configuration, authority: authorityOf(configuration), warden, live };
   if (first) warden.tell({ kind: "ready" });
 }
 

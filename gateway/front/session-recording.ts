@@ -1,7 +1,7 @@
 import { toByteString } from "../model/bytes.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Fact, KeyExchange, SessionEnded } from "../model/entries.ts";
-import type { FrontConfiguration, WayToSandbox } from "../model/front-messages.ts";
+import type { FrontConfiguration, SessionTerms, WayToSandbox } from "../model/front-messages.ts";
 import type { SandboxId, SessionId } from "../model/ids.ts";
 import { createTap, type RecordingTap } from "../recording/tap.ts";
 import { createRecording, type Recording } from "../recording/writer.ts";
@@ -87,13 +87,13 @@ export class SessionRecording {
  */
 export function openSessionRecording(
   configuration: FrontConfiguration,
-  opened: { session: SessionId; source: Endpoint; listener: Endpoint },
+  { terms, ...opened }: { session: SessionId; source: Endpoint; listener: Endpoint; terms: SessionTerms },
   ending: Ending,
 ): SessionRecording {
   const recording = createRecording({
     folder: LIVE_FOLDER,
     session: opened.session,
-    most: configuration.limits.recordingSize,
+    most: terms.limits.recordingSize,
     onFailure: (error) => {
       ending.end("recording-failed", { detail: error.message });
     },
@@ -105,6 +105,7 @@ export function openSessionRecording(
     sensor: configuration.sensor,
     persona: configuration.persona.name,
     policy: configuration.policy,
+    ...(terms.profile === undefined ? {} : { profile: terms.profile }),
   });
   return new SessionRecording(recording);
 }

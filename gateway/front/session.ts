@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { unmapped, type Endpoint } from "../model/endpoint.ts";
-import type { FrontConfiguration } from "../model/front-messages.ts";
+import type { FrontConfiguration, SessionTerms } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
 import type { HostKey } from "../ssh/transport/host-key.ts";
@@ -23,8 +22,6 @@ export interface Front {
   readonly authority: HostKey;
   readonly warden: WardenLink;
   readonly live: Map<SessionId, LiveSession>;
-  /** Of the sessions that live. */
-  readonly clocks: Set<Deadlines>;
 }
 
 /**
@@ -43,19 +40,26 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
     return;
   }
 
-  const { session } = admission;
+  const { session, terms } = admission;
   const ending = new Ending();
   try {
-    const recording = openSessionRecording(front.configuration, { session, ...ends }, ending);
-    front.live.set(session, new LiveSession(ending, recording));
+    const recording = openSessionRecording(front.configuration, { session, ...ends, terms }, ending);
+    const live = new LiveSession(ending, recording);
+    front.live.set(session, live);
     let wasIn = false;
     try {
-      wasIn = await livesThrough(socket, { session, source: ends.source }, recording, ending, front);
+      wasIn = await livesThrough(
+        socket,
+        { session, source: ends.source, terms, live },
+        recording,
+        ending,
+        front,
+      );
     } catch (error) {
       ending.end(...reasonFor(error));
     } finally {
       socket.destroy();
-      if (wasIn) await sleep(UNDER_WAY);
+      if (wasIn) await settled(session, front.warden);
       await recording.end(ending.fact);
     }
   } catch (error) {
@@ -67,18 +71,30 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   }
 }
 
-/** Milliseconds within which what the sandbox did last is told, as a rule; later it is kept beside the recording. */
-const UNDER_WAY = 200;
+/** What the sandbox did last is told before this resolves; what the warden could not tell in time is kept beside the recording. */
+async function settled(session: SessionId, warden: WardenLink): Promise<void> {
+  try {
+    await warden.ask({ kind: "settle", session });
+  } catch {
+    // The warden has said why.
+  }
+}
 
 /** Whether it was let in. */
 async function livesThrough(
   socket: Socket,
-  { session, source }: { session: SessionId; source: Endpoint },
+  {
+    session,
+    source,
+    terms,
+    live,
+  }: { session: SessionId; source: Endpoint; terms: SessionTerms; live: LiveSession },
   recording: SessionRecording,
   ending: Ending,
-  { configuration, authority, warden, clocks }: Front,
+  { configuration, authority, warden }: Front,
 ): Promise<boolean> {
-  using deadlines = new Deadlines(configuration.deadlines, ending, clocks);
+  using deadlines = new Deadlines(terms.deadlines, ending);
+  live.clock = deadlines;
   const { persona, hostKeys } = configuration;
 
   using leg = new UpstreamLeg(hostKeys, ending.signal);
@@ -86,6 +102,7 @@ async function livesThrough(
     identification: persona.identification,
     hostKeys,
     offer: persona.offer,
+    ...(persona.moduli === undefined ? {} : { moduli: persona.moduli }),
     signatureAlgorithms: persona.signatureAlgorithms,
     signal: ending.signal,
     observer: {
@@ -110,11 +127,11 @@ async function livesThrough(
     ending,
   });
   const result = await serveUserauth(downstream, {
-    methods: persona.methods,
-    maxTries: configuration.maxTries,
+    methods: terms.methods ?? persona.methods,
+    maxTries: terms.maxTries,
     signatureAlgorithms: persona.signatureAlgorithms,
     hostKeys,
-    ...(persona.banner === undefined ? {} : { banner: persona.banner }),
+    ...(terms.banner === undefined ? {} : { banner: terms.banner }),
     signal: ending.signal,
     decide: (attempt) => authenticator.decide(attempt),
   });
@@ -132,7 +149,7 @@ async function livesThrough(
     upstream,
     tap: recording.tap(),
     hostKeys,
-    bounds: configuration.limits,
+    bounds: terms.limits,
     onLocalReply: (request) => {
       recording.fact({ kind: "local-reply", request });
     },

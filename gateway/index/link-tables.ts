@@ -12,6 +12,7 @@ CREATE TABLE traits (
   -- different ones
   pairs INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX traits_typist ON traits (typist);
 CREATE INDEX traits_list ON traits (list) WHERE list IS NOT NULL;
 
 -- What its sandbox tried on its network, while it was there and afterwards.
@@ -27,7 +28,32 @@ CREATE TABLE network_tries (
   tries INTEGER NOT NULL,
   PRIMARY KEY (session, late, rule, protocol, address, port, name)
 ) STRICT, WITHOUT ROWID;
+
+-- The same in the order of time, for another policy to be tried on: the first of them, each connection once.
+CREATE TABLE connects (
+  session TEXT NOT NULL,
+  late INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  rule TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  address TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  -- bytes that a sinkhole was sent
+  sent INTEGER NOT NULL,
+  PRIMARY KEY (session, late, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- As evidence/pace.ts makes it; of sessions that were let in.
+CREATE TABLE paces (
+  session TEXT PRIMARY KEY,
+  logged_in_us INTEGER NOT NULL,
+  -- JSON
+  pauses TEXT NOT NULL,
+  growth TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 `;
 
 /** The tables among them that have rows of a session. */
-export const LINK_TABLES_OF_SESSION = ["traits", "network_tries"] as const;
+export const LINK_TABLES_OF_SESSION = ["traits", "network_tries", "connects", "paces"] as const;

@@ -8,7 +8,7 @@ import { matchesOf, type Match } from "./matches.ts";
 import { newAmong, type FileRow, type SessionRow, type SessionState } from "./rows.ts";
 import { DROPPED, INDEX_FILE, SCHEMA_VERSION } from "./schema.ts";
 import { selectSessions } from "./selection.ts";
-import type { Ask } from "./sql.ts";
+import type { Ask, AskEach } from "./sql.ts";
 
 export interface FileFilter {
   readonly since?: number | undefined;
@@ -24,6 +24,8 @@ export class IndexReader implements Disposable {
   readonly #prepared = new Map<string, StatementSync>();
   /** For questions that stand in files of their own. */
   readonly ask: Ask = ({ text, values }) => this.#statement(text).all(...values);
+  /** The same, one row at a time: for answers that are long. The next question to the same end ends it. */
+  readonly askEach: AskEach = ({ text, values }) => this.#statement(text).iterate(...values);
 
   /** Undefined where there is no index, or one of another version. */
   static open(dataFolder: string): IndexReader | undefined {

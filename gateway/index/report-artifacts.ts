@@ -17,7 +17,7 @@ export interface NewArtifact {
   readonly session: string;
 }
 
-/** Files that were transferred or captured in this time and never before, what most sources had first. */
+/** Files that were brought, run, deleted or captured in this time and never before, each content once, what most sources had first. */
 export function newArtifactsIn(ask: Ask, { since, until }: ReportWindow, top: number): NewArtifact[] {
   const artifacts: NewArtifact[] = [];
   for (const row of ask(
@@ -29,7 +29,11 @@ export function newArtifactsIn(ask: Ask, { since, until }: ReportWindow, top: nu
         UNION ALL
         SELECT transfers.sha256, transfers.path, transfers.size, sessions.started_us, sessions.source_address, sessions.id
         FROM sessions CROSS JOIN transfers ON transfers.session = sessions.id
-        WHERE sessions.started_us BETWEEN ${since} AND ${until} AND transfers.sha256 IS NOT NULL AND transfers.direction = 'upload')
+        WHERE sessions.started_us BETWEEN ${since} AND ${until} AND transfers.sha256 IS NOT NULL AND transfers.direction = 'upload'
+        UNION ALL
+        SELECT witnessed.sha256, witnessed.path, witnessed.size, witnessed.at_us, sessions.source_address, sessions.id
+        FROM witnessed INDEXED BY witnessed_at CROSS JOIN sessions ON sessions.id = witnessed.session
+        WHERE witnessed.at_us BETWEEN ${since} AND ${until} AND witnessed.sha256 IS NOT NULL)
       WHERE size > 0 GROUP BY sha256 ORDER BY sources DESC, first, sha256`,
   )) {
     const sha256 = String(row["sha256"]);
@@ -52,7 +56,8 @@ function wasThereBefore(ask: Ask, sha256: string, since: number): boolean {
     sql`SELECT 1 FROM files CROSS JOIN captures ON captures.id = files.capture
         WHERE files.sha256 = ${sha256} AND captures.taken_us < ${since}
       UNION ALL SELECT 1 FROM transfers CROSS JOIN sessions ON sessions.id = transfers.session
-        WHERE transfers.sha256 = ${sha256} AND transfers.direction = 'upload' AND sessions.started_us < ${since} LIMIT 1`,
+        WHERE transfers.sha256 = ${sha256} AND transfers.direction = 'upload' AND sessions.started_us < ${since}
+      UNION ALL SELECT 1 FROM witnessed WHERE witnessed.sha256 = ${sha256} AND witnessed.at_us < ${since} LIMIT 1`,
   );
   return before !== undefined;
 }

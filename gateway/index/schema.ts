@@ -7,7 +7,7 @@ import { LINK_TABLES } from "./link-tables.ts";
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 7;
 
 /** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
 export const DROPPED = "\u0101dropped";

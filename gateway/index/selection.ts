@@ -81,7 +81,7 @@ interface Lead {
 }
 
 function conditionsOf(ask: Ask, filter: SessionFilter): Condition[] {
-  const { source, texts = [], credential, loggedIn, live, minDuration } = filter;
+  const { source, texts = [], credential, loggedIn, live, typist, minDuration } = filter;
   const conditions: Condition[] = texts.map((condition) => ofText(ask, condition, filter));
   if (source !== undefined) {
     const { from, to } = source;
@@ -96,6 +96,7 @@ function conditionsOf(ask: Ask, filter: SessionFilter): Condition[] {
   if (loggedIn !== undefined) conditions.push(byTime("logged_in", sql`= ${Number(loggedIn)}`, filter));
   if (loggedIn === false) conditions.push({ holds: sql`sessions.attempts > 0` });
   if (live === true) conditions.push(ofColumn("state", sql`= 'live'`, filter));
+  if (typist !== undefined) conditions.push(ofTypist(typist, filter));
   if (minDuration !== undefined) conditions.push(ofColumn("duration_us", sql`>= ${minDuration}`, filter));
   return conditions;
 }
@@ -125,6 +126,17 @@ function ofText(ask: Ask, condition: TextCondition, filter: SessionFilter): Cond
     by: sql`mentions.started_us DESC, mentions.session DESC`,
   };
   return { holds, lead: { ...lead, recent } };
+}
+
+function ofTypist(typist: string, filter: SessionFilter): Condition {
+  const is = sql`traits.typist = ${typist}`;
+  return {
+    holds: sql`EXISTS (SELECT 1 FROM traits WHERE traits.session = sessions.id AND ${is})`,
+    lead: {
+      ids: sql`SELECT sessions.id FROM traits INDEXED BY traits_typist CROSS JOIN sessions ON sessions.id = traits.session
+        WHERE ${is} AND ${time("sessions.started_us", filter)}`,
+    },
+  };
 }
 
 function ofColumn(column: IndexedColumn, comparison: Sql, filter: SessionFilter): Condition & { lead: Lead } {

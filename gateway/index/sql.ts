@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 
 /** Answers a question to the database. */
 export type Ask = (question: Sql) => Record<string, SQLOutputValue>[];
+export type AskEach = (question: Sql) => Iterable<Record<string, SQLOutputValue>>;
 
 /** A piece of SQL with the values for its question marks, in their order. What strangers or operators wrote is only ever a value. */
 export interface Sql {

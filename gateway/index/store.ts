@@ -16,6 +16,7 @@ import { forget, forgetUnsaid, textsOfSession } from "./forgetting.ts";
 import { rowOf, type SessionRow, type SessionState } from "./rows.ts";
 import { DROPPED, INDEX_FILE, prepareSchema } from "./schema.ts";
 import { Statements, type Value } from "./statements.ts";
+import { PacesWriter } from "./paces-writer.ts";
 import { TextsWriter } from "./texts-writer.ts";
 import { TraitsWriter } from "./traits-writer.ts";
 import { indicatorTexts, lateTextsOf, stored, textsOf } from "./texts.ts";
@@ -27,6 +28,7 @@ export class IndexStore implements Disposable {
   readonly #texts: TextsWriter;
   readonly #captures: CapturesWriter;
   readonly #traits: TraitsWriter;
+  readonly #paces: PacesWriter;
   readonly #artifacts: ArtifactsWriter;
 
   /** Opens `index.sqlite` of a data folder, or makes it. One of another version, or damaged, is made anew. */
@@ -48,6 +50,7 @@ export class IndexStore implements Disposable {
     this.#texts = new TextsWriter(database);
     this.#captures = new CapturesWriter(this.#statements, this.#texts);
     this.#traits = new TraitsWriter(this.#statements);
+    this.#paces = new PacesWriter(this.#statements);
     this.#artifacts = new ArtifactsWriter(this.#statements, artifacts);
   }
 
@@ -165,6 +168,7 @@ export class IndexStore implements Disposable {
     this.#dropTold(session.id);
     this.#putTold(session, evidence.observations);
     this.#traits.put(session.id, evidence);
+    this.#paces.put(session, evidence);
     this.#artifacts.put(session.id, evidence.observations);
     this.#statements.run("DELETE FROM transfers WHERE session = ?", [session.id]);
     for (const [ordinal, one] of evidence.observations.entries())
@@ -187,6 +191,7 @@ export class IndexStore implements Disposable {
     this.#texts.mention(session, started, lateTextsOf(late.facts, started));
     this.#texts.mention(session, started, indicatorTexts(lateIndicators(late.facts), started));
     this.#traits.tellLate(session, late.facts);
+    this.#paces.putLate(session, late.facts);
     this.#artifacts.tellLate(session, late.facts);
   }
 

@@ -1,9 +1,12 @@
 /** Who came and what they tried, in the order in which it happened: for another policy to be tried on. Times are microseconds since 1970. */
 import type { SQLOutputValue } from "node:sqlite";
 import type { ByteString } from "../model/bytes.ts";
+import type { EndReason } from "../model/end-reason.ts";
+import type { Endpoint } from "../model/endpoint.ts";
 import type { Answer, AttemptMethod } from "../model/entries.ts";
+import type { NetworkFact, NetworkRule } from "../model/network-facts.ts";
 import { DROPPED } from "./schema.ts";
-import { sql, type Ask } from "./sql.ts";
+import { sql, type AskEach } from "./sql.ts";
 import { given } from "./texts.ts";
 
 export interface TriedAttempt {
@@ -16,32 +19,55 @@ export interface TriedAttempt {
   readonly by: Answer["by"] | undefined;
 }
 
+export interface TriedConnect {
+  readonly at: number;
+  readonly rule: NetworkRule;
+  readonly protocol: NetworkFact["protocol"];
+  readonly address: string;
+  readonly port: number;
+  readonly tries: number;
+  readonly sent: number;
+}
+
 export interface TriedSession {
   readonly id: string;
   readonly address: string;
+  readonly listener: Endpoint;
   readonly started: number;
   readonly ended: number;
+  readonly endReason: EndReason | undefined;
   readonly loggedIn: boolean;
   readonly bytes: number;
   readonly attempts: TriedAttempt[];
+  /** As evidence/pace.ts makes them: microseconds since the start, and how long or how many bytes. */
+  readonly pauses: readonly (readonly [number, number])[];
+  readonly growth: readonly (readonly [number, number])[];
+  readonly connects: TriedConnect[];
 }
 
 /** Sessions that are over and began at or after `since`. */
-export function triedSessions(ask: Ask, since: number): TriedSession[] {
+export function triedSessions(ask: AskEach, since: number): TriedSession[] {
   const sessions = new Map<string, TriedSession>();
   const rows =
-    ask(sql`SELECT id, source_address, started_us, duration_us, logged_in, received + sent AS bytes FROM sessions
+    ask(sql`SELECT id, source_address, listener_address, listener_port, started_us, duration_us, end_reason, logged_in,
+      received + sent AS bytes, pauses, growth
+    FROM sessions LEFT JOIN paces ON paces.session = sessions.id
     WHERE started_us >= ${since} AND state <> 'live' ORDER BY started_us, id`);
   for (const row of rows) {
     const started = Number(row["started_us"]);
     const session: TriedSession = {
       id: String(row["id"]),
       address: String(row["source_address"]),
+      listener: { address: String(row["listener_address"]), port: Number(row["listener_port"]) },
       started,
       ended: started + Number(row["duration_us"]),
+      endReason: optional(row["end_reason"]) as TriedSession["endReason"],
       loggedIn: row["logged_in"] === 1,
       bytes: Number(row["bytes"]),
       attempts: [],
+      pauses: pairs(row["pauses"]),
+      growth: pairs(row["growth"]),
+      connects: [],
     };
     sessions.set(session.id, session);
   }
@@ -60,34 +86,37 @@ export function triedSessions(ask: Ask, since: number): TriedSession[] {
       by: optional(row["decided_by"]) as TriedAttempt["by"],
     });
   }
+  const connects =
+    ask(sql`SELECT connects.* FROM sessions CROSS JOIN connects ON connects.session = sessions.id
+    WHERE sessions.started_us >= ${since} ORDER BY connects.session, connects.at_us, connects.late, connects.ordinal`);
+  for (const row of connects)
+    sessions.get(String(row["session"]))?.connects.push({
+      at: Number(row["at_us"]),
+      rule: String(row["rule"]) as NetworkRule,
+      protocol: String(row["protocol"]) as TriedConnect["protocol"],
+      address: String(row["address"]),
+      port: Number(row["port"]),
+      tries: Number(row["tries"]),
+      sent: Number(row["sent"]),
+    });
   return [...sessions.values()];
 }
 
-/** Ports to which sandboxes turned outward, the most wanted first. `sessions`: one counts for each of its targets. */
-export function triedPorts(ask: Ask, since: number): { port: number; targets: number; sessions: number }[] {
-  const ports = new Map<number, { targets: number; sessions: number }>();
-  const rows =
-    ask(sql`SELECT texts.text, count(*) AS sessions FROM texts JOIN mentions ON mentions.text = texts.id
-    WHERE texts.kind = 'network' AND mentions.started_us >= ${since} GROUP BY texts.id`);
-  for (const row of rows) {
-    const port = Number(/:(\d{1,5})$/.exec(String(row["text"]))?.[1]);
-    if (!(port >= 1)) continue;
-    const known = ports.get(port) ?? { targets: 0, sessions: 0 };
-    ports.set(port, { targets: known.targets + 1, sessions: known.sessions + Number(row["sessions"]) });
-  }
-  return [...ports]
-    .map(([port, counts]) => ({ port, ...counts }))
-    .sort((one, other) => other.sessions - one.sessions || one.port - other.port);
-}
-
 /** Bots say the same: a text is read once, however many say it. */
-function textsOf(ask: Ask): (id: SQLOutputValue | undefined) => ByteString | undefined {
+function textsOf(ask: AskEach): (id: SQLOutputValue | undefined) => ByteString | undefined {
   const rows = ask(sql`SELECT id, text FROM texts WHERE kind IN ('user', 'password')`);
-  const texts = new Map(rows.map((row) => [Number(row["id"]), String(row["text"])]));
+  const texts = new Map<number, string>();
+  for (const row of rows) texts.set(Number(row["id"]), String(row["text"]));
   return (id) => {
     const text = typeof id === "number" ? texts.get(id) : undefined;
     return text === undefined || text === DROPPED ? undefined : given(text);
   };
+}
+
+const NONE: readonly (readonly [number, number])[] = [];
+
+function pairs(value: SQLOutputValue | undefined): readonly (readonly [number, number])[] {
+  return typeof value !== "string" || value === "[]" ? NONE : (JSON.parse(value) as [number, number][]);
 }
 
 function optional(value: SQLOutputValue | undefined): string | undefined {

@@ -59,6 +59,8 @@ export interface SessionOpened {
   readonly persona: string;
   /** SHA-256 of the policy file in force, hexadecimal. */
   readonly policy: string;
+  /** Of the policy's profile that matched before a user's name was known; absent where none did. */
+  readonly profile?: string;
 }
 
 export interface ClientVersion {
@@ -140,6 +142,8 @@ export interface Answer {
   /** Who decided: the policy's rule, the sandbox's own sshd, or the protocol (malformed, method not offered). */
   readonly by: "policy" | "sandbox" | "protocol";
   readonly rule?: string;
+  /** Of the policy's profile that matched, the user's name known. */
+  readonly profile?: string;
 }
 
 export interface SandboxLeased {

@@ -8,7 +8,8 @@ import type { HostKeyFile, Persona } from "./persona.ts";
  * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
  * (gateway/warden/messages.ts), gives the session ids itself, and answers only for sessions of that very front.
  */
-export type FrontRequest = AdmitRequest | ForeseeRequest | JudgeRequest | PreparedRequest | KeysRequest;
+export type FrontRequest =
+  AdmitRequest | ForeseeRequest | JudgeRequest | PreparedRequest | KeysRequest | SettleRequest;
 
 /** A connection was accepted; may it go on? */
 export interface AdmitRequest {
@@ -17,7 +18,32 @@ export interface AdmitRequest {
   readonly listener: Endpoint;
 }
 export type Admission =
-  { readonly admitted: false } | { readonly admitted: true; readonly session: SessionId };
+  | { readonly admitted: false }
+  | { readonly admitted: true; readonly session: SessionId; readonly terms: SessionTerms };
+
+/** What the policy, with the profile that matches, says of one session. */
+export interface SessionTerms {
+  /** The profile's name. */
+  readonly profile?: string;
+  readonly maxTries: number;
+  /** In the place of the persona's. */
+  readonly methods?: Persona["methods"];
+  readonly banner?: string;
+  readonly deadlines: SessionDeadlines;
+  readonly limits: {
+    readonly channels: number;
+    readonly requestsPerSecond: number;
+    /** Bytes. */
+    readonly recordingSize: number;
+  };
+}
+
+/** Milliseconds. */
+export interface SessionDeadlines {
+  readonly login: number;
+  readonly session: number;
+  readonly idle: number;
+}
 
 /**
  * Is there a sandbox that this session will most likely be led to? The upstream leg's key exchange then runs beside the
@@ -41,7 +67,7 @@ export interface JudgeRequest {
 }
 export type Ruling =
   /** The front answers FAILURE after `delay` milliseconds, as sshd with PAM would take. */
-  | { readonly ruling: "refuse"; readonly rule: string; readonly delay: number }
+  | { readonly ruling: "refuse"; readonly rule: string; readonly delay: number; readonly profile?: string }
   /**
    * The sandbox's own sshd is to be asked. `by` says whether the policy let them in or sshd will decide. In the former case
    * the account is being made meanwhile: ask whether it is `prepared` before the password is sent.
@@ -51,6 +77,8 @@ export type Ruling =
       readonly by: "policy" | "sandbox";
       readonly rule: string;
       readonly way: WayToSandbox;
+      /** Of the profile that matches now that the user is known. */
+      readonly profile?: string;
     }
   | { readonly ruling: "no-sandbox" };
 
@@ -70,7 +98,20 @@ export interface KeysRequest {
   readonly user: Uint8Array;
 }
 export interface Keys {
-  readonly found?: { readonly file: Uint8Array; readonly way: WayToSandbox };
+  readonly found?: { readonly file: Uint8Array; readonly way: WayToSandbox; readonly profile?: string };
+}
+
+/**
+ * Its connection is over: answered, within a second or so, when all that the sandbox did up to now was told, so that it is in the
+ * recording before that is closed.
+ */
+export interface SettleRequest {
+  readonly kind: "settle";
+  readonly session: SessionId;
+}
+export interface Settled {
+  /** False: something may come later, and lie beside the recording. */
+  readonly settled: boolean;
 }
 
 /** Everything a front needs to reach its session's sandbox, and what the recording says of it. */
@@ -98,6 +139,8 @@ export type WardenNotice =
   /** Comes with a listening socket. */
   | { readonly kind: "listen" }
   | { readonly kind: "end-session"; readonly session: SessionId; readonly reason: EndReason }
+  /** Others than before: the policy has changed, or the user is known now. */
+  | { readonly kind: "deadlines"; readonly session: SessionId; readonly deadlines: SessionDeadlines }
   /** What the session's sandbox did, in order; for its recording. */
   | { readonly kind: "sandbox-facts"; readonly session: SessionId; readonly facts: readonly SandboxFact[] }
   /** Accept no more; end what is still open after so many milliseconds; then exit. */
@@ -108,15 +151,6 @@ export interface FrontConfiguration {
   readonly policy: string;
   readonly persona: Persona;
   readonly hostKeys: readonly HostKeyFile[];
-  readonly maxTries: number;
-  /** Milliseconds. */
-  readonly deadlines: { readonly login: number; readonly session: number; readonly idle: number };
-  readonly limits: {
-    readonly channels: number;
-    readonly requestsPerSecond: number;
-    /** Bytes. */
-    readonly recordingSize: number;
-  };
 }
 
 /** The envelopes on the channel. */
@@ -134,4 +168,5 @@ export interface RequestReplies {
   readonly prepared: Prepared;
   readonly judge: Ruling;
   readonly keys: Keys;
+  readonly settle: Settled;
 }

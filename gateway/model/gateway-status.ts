@@ -5,8 +5,10 @@ export const STATUS_FILE = "status.json";
 /** Relative to the data folder: which policy came into force or was refused when, a JSON object a line. */
 export const POLICY_HISTORY_FILE = "policy-history.jsonl";
 
-/** How often the status is written, in milliseconds; one that is much older is of a gateway that was killed. */
+/** How often the status is written though nothing has changed, in milliseconds; one that is much older is of a gateway that was killed. */
 export const STATUS_EVERY = 15_000;
+/** How often it is looked whether something has changed, in milliseconds. */
+export const STATUS_LOOK = 500;
 
 /** Times are ISO 8601, UTC. */
 export interface GatewayStatus {

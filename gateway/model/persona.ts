@@ -18,8 +18,18 @@ export interface Persona {
   readonly signatureAlgorithms: readonly string[];
   /** Methods that can continue, as in its USERAUTH_FAILURE. */
   readonly methods: readonly ("publickey" | "password" | "keyboard-interactive")[];
+  /** Its `/etc/ssh/moduli`; absent where it has none. */
+  readonly moduli?: readonly Modulus[];
   /** Text of SSH_MSG_USERAUTH_BANNER, or absent. */
   readonly banner?: string;
+}
+
+/** A group that sshd may choose for diffie-hellman-group-exchange (RFC 4419). */
+export interface Modulus {
+  readonly bits: number;
+  readonly generator: number;
+  /** A safe prime, hexadecimal. */
+  readonly prime: string;
 }
 
 /** A private host key in OpenSSH's own format, as it lies in /etc/ssh. */

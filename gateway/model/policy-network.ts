@@ -13,7 +13,7 @@ const portRule = z.strictObject({
     .describe("What becomes of a new connection there. Has to be given."),
 });
 
-const caps = z.strictObject({
+export const caps = z.strictObject({
   up: sizeBetween("1k", "1024 TiB").prefault("5 MiB").describe("Bytes that a sandbox may send."),
   down: sizeBetween("1k", "1024 TiB").prefault("20 MiB").describe("Bytes that a sandbox may receive."),
   per: z
@@ -22,7 +22,7 @@ const caps = z.strictObject({
     .describe("Whether they are for the sandbox's whole life, or given anew each hour."),
 });
 
-const bandwidth = z.strictObject({
+export const bandwidth = z.strictObject({
   up: bitrate.optional().describe("Bits a second that a sandbox may send; not shaped if absent."),
   down: bitrate.optional().describe("Bits a second that a sandbox may receive; not shaped if absent."),
   ssh: bitrate

@@ -145,6 +145,27 @@ export const listenAddress = z
     examples: ["0.0.0.0:2222", "[::]:2222"],
   });
 
+/** A port of any address, or `ADDRESS:PORT`, IPv6 addresses in brackets: where somebody connected to. */
+export const listener = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const match = /^(?:(?:\[([^\]]+)\]|([0-9.]+)):)?(\d{1,5})$/.exec(String(value));
+    const address = match?.[1] ?? match?.[2];
+    const version = match?.[1] === undefined ? 4 : 6;
+    const port = Number(match?.[3]);
+    const isPort = port >= 1 && port <= 65_535;
+    if (!isPort || (address !== undefined && isIP(address) !== version)) {
+      context.addIssue({ code: "custom", message: "expected a port, or ADDRESS:PORT" });
+      return z.NEVER;
+    }
+    return address === undefined ? { port } : { address, port };
+  })
+  .meta({
+    title: "listener",
+    expected: "a port such as 22, or ADDRESS:PORT such as 192.0.2.1:22 or [2001:db8::1]:22",
+    examples: [22, "192.0.2.1:22"],
+  });
+
 /**
  * A name, a glob (`*`, `?`, and `\` before a character that is meant as it stands), `/regular expression/flags`, or a list of these of
  * which one must match. Kept as text; `policy/matcher.ts` compiles it and says what the expressions can do.

@@ -3,13 +3,13 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { escapeText } from "../model/bytes.ts";
+import type { Circumstances } from "./circumstances.ts";
 import { describePolicy } from "./describe.ts";
 import { loadPlaced } from "./load.ts";
 import { PolicyError, renderProblem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { policyJsonSchema } from "./schema.ts";
 import { warnings } from "./warnings.ts";
-import type { Circumstances } from "./warnings.ts";
 
 export interface CheckedFile {
   readonly file: string;

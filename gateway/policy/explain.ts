@@ -118,7 +118,8 @@ export function resolvedValues({ loaded, document }: PlacedPolicy): ResolvedValu
 
 function leavesOf({ properties = {} }: SchemaNode, above: PolicyPath): PolicyPath[] {
   return Object.entries(properties).flatMap(([key, node]) => {
-    if (above.length === 0 && key === "extends") return [];
+    // What profiles say stands in the values that they give.
+    if (above.length === 0 && (key === "extends" || key === "profiles")) return [];
     const path = [...above, key];
     return node.properties === undefined ? [path] : leavesOf(node, path);
   });

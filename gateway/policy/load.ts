@@ -3,15 +3,20 @@ import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { policySchema } from "../model/policy.ts";
-import type { LoadedPolicy } from "../model/policy.ts";
+import type { LoadedPolicy, Policy } from "../model/policy.ts";
+import { filesNamedIn, NOTHING_KNOWN, readAddressFiles, unreadable } from "./address-files.ts";
+import type { AddressFiles, NamedFile } from "./address-files.ts";
 import { contradictions } from "./contradictions.ts";
 import type { PolicyDocument } from "./document.ts";
 import { explainIssues } from "./explain-issue.ts";
+import { deepFreeze } from "./frozen.ts";
 import { layered } from "./layers.ts";
+import { inProfile, profiledPolicies } from "./overlay.ts";
 import { parseFile, readBounded } from "./policy-file.ts";
 import type { PolicyFile } from "./policy-file.ts";
-import { PolicyError } from "./problem.ts";
+import { PolicyError, showPath } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
+import { profileFindings } from "./profile-findings.ts";
 import { nodeAt } from "./schema.ts";
 import { salvage } from "./salvage.ts";
 
@@ -33,23 +38,39 @@ export async function loadPolicy(path: string): Promise<LoadedPolicy> {
 
 /** As `loadPolicy`, with the places. */
 export async function loadPlaced(path: string): Promise<PlacedPolicy> {
-  const { files, problems } = await readChain(path);
-  const result = parseChain(files, problems);
-  if ("problems" in result) throw new PolicyError(result.problems);
+  const { files, problems, missing = [] } = await readChain(path);
+  const read = readLayers(files);
+  const named = filesNamed(read);
+  const beside = read.document === undefined ? undefined : await readAddressFiles(named, read.document);
+  const further = named.map((file) => file.path);
+  const result = put(read, problems, beside && { ...beside, files: further });
+  if ("problems" in result)
+    throw new PolicyError(result.problems, [...files.map((file) => file.path), ...further, ...missing]);
   return result;
 }
 
-/** Never throws, whatever the bytes are. `path` only names the file in problems; it cannot extend another one. */
+/** Never throws, whatever the bytes are. `path` only names the file in problems; it cannot extend or name another one. */
 export function parsePolicy(bytes: Uint8Array, path: string): ParseResult {
   const file = parseFile(bytes, path);
   const { base } = file;
-  return parseChain([file], base === undefined ? [] : [problemOf(base, "cannot be followed from here")]);
+  const read = readLayers([file]);
+  const named = filesNamed(read);
+  const problems = read.document === undefined ? [] : unreadable(named, read.document);
+  const missing = base === undefined ? [] : [problemOf(base, "cannot be followed from here")];
+  return put(read, missing, { problems, hashes: [], addresses: NOTHING_KNOWN, files: [] });
 }
 
 type Chain = readonly [PolicyFile, ...PolicyFile[]];
 
+interface ReadChain {
+  readonly files: Chain;
+  readonly problems: Problem[];
+  /** What could not be read. */
+  readonly missing?: readonly string[];
+}
+
 /** The file, the one that it extends, and so on, as far as they can be read. */
-async function readChain(path: string): Promise<{ files: Chain; problems: Problem[] }> {
+async function readChain(path: string): Promise<ReadChain> {
   const files: [PolicyFile, ...PolicyFile[]] = [parseFile(await readBounded(path), path)];
   for (;;) {
     const { base, path: from } = files.at(-1) ?? files[0];
@@ -64,7 +85,7 @@ async function readChain(path: string): Promise<{ files: Chain; problems: Proble
     } catch (error) {
       if (!(error instanceof MitsubakoError)) throw error;
       const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      return stop(`cannot be read: ${reason}`);
+      return { ...stop(`cannot be read: ${reason}`), missing: [next] };
     }
   }
 }
@@ -74,29 +95,63 @@ function problemOf({ name, ...place }: NonNullable<PolicyFile["base"]>, reason: 
   return { ...place, path: "extends", found, message: `extends names ${found}, which ${reason}` };
 }
 
-function parseChain(files: Chain, missing: readonly Problem[]): ParseResult {
-  const problems = [...files.flatMap((file) => file.problems), ...missing];
-  const documents = files.flatMap((file) => file.document ?? []);
-  const [first, ...others] = documents;
-  if (first === undefined || documents.length < files.length) return { problems: inOrder(problems, files) };
-  const document = layered([first, ...others]);
-  const value = withoutEmptySections(document.value ?? {});
-  const parsed = policySchema.safeParse(value);
-  // Without its base half of it would look like a contradiction.
-  if (document.isReadable) problems.push(...judge(parsed, { ...document, value }, missing.length === 0));
-  if (problems.length > 0) return { problems: inOrder(problems, files) };
-  if (!parsed.success) throw new Error("a schema's failure without an issue");
-  const loaded = {
-    policy: parsed.data,
-    path: files[0].path,
-    bases: files.slice(1).map(({ path }) => path),
-    hash: hashOf(files),
-  };
-  return { loaded: deepFreeze(loaded), document };
+/** What the files say together, before anything of it is believed. */
+interface Layers {
+  readonly files: Chain;
+  /** Absent where one of the files is no text. */
+  readonly document?: PolicyDocument;
+  readonly parsed?: ReturnType<typeof policySchema.safeParse>;
+  /** The policy, or what remains of it without the values at fault. */
+  readonly rest?: Policy;
 }
 
-function hashOf(files: Chain): string {
-  const hashes = files.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
+function readLayers(files: Chain): Layers {
+  const documents = files.flatMap((file) => file.document ?? []);
+  const [first, ...others] = documents;
+  if (first === undefined || documents.length < files.length) return { files };
+  const layers = layered([first, ...others]);
+  const value = withoutEmptySections(layers.value ?? {});
+  const document = { ...layers, value };
+  const parsed = policySchema.safeParse(value);
+  const rest = parsed.success ? parsed.data : salvage(value, parsed.error.issues);
+  return { files, document, parsed, ...(rest === undefined ? {} : { rest }) };
+}
+
+function filesNamed({ document, rest }: Layers): NamedFile[] {
+  return document === undefined || rest === undefined ? [] : filesNamedIn(rest, document);
+}
+
+/** `missing`: what is wrong with the files that are extended. `beside`: of the files that the policy names. */
+function put(
+  { files, document, parsed, rest }: Layers,
+  missing: readonly Problem[],
+  beside: (AddressFiles & Pick<LoadedPolicy, "files">) | undefined,
+): ParseResult {
+  const problems = [...files.flatMap((file) => file.problems), ...missing];
+  if (document === undefined || parsed === undefined || beside === undefined)
+    return { problems: inOrder(problems, files) };
+  if (document.isReadable) {
+    if (!parsed.success) problems.push(...explainIssues(parsed.error.issues, document));
+    // Without its base half of it would look like a contradiction.
+    if (rest !== undefined && missing.length === 0) problems.push(...findingsOf(rest, document));
+    problems.push(...beside.problems);
+  }
+  if (problems.length > 0) return { problems: inOrder(problems, files) };
+  if (!parsed.success) throw new Error("a schema's failure without an issue");
+  const { addresses, hashes } = beside;
+  const loaded = {
+    policy: deepFreeze(parsed.data),
+    path: files[0].path,
+    bases: files.slice(1).map(({ path }) => path),
+    files: beside.files,
+    hash: hashOf(files, hashes),
+    addresses,
+  };
+  return { loaded: Object.freeze(loaded), document };
+}
+
+function hashOf(files: Chain, further: readonly string[]): string {
+  const hashes = [...files.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex")), ...further];
   const [only = ""] = hashes;
   if (hashes.length === 1) return only;
   return createHash("sha256")
@@ -104,16 +159,22 @@ function hashOf(files: Chain): string {
     .digest("hex");
 }
 
-/** What is wrong with files that are YAML. */
-function judge(
-  parsed: ReturnType<typeof policySchema.safeParse>,
-  document: PolicyDocument,
-  isWhole: boolean,
-): Problem[] {
-  const rest = parsed.success ? parsed.data : salvage(document.value, parsed.error.issues);
+/** What makes no sense together: in the policy, in its profiles, and in the policy with each of them laid over it. */
+function findingsOf(policy: Policy, document: PolicyDocument): Problem[] {
+  const own = contradictions(policy, document);
+  const known = new Set(own.map(({ message }) => message));
   return [
-    ...(parsed.success ? [] : explainIssues(parsed.error.issues, document)),
-    ...(rest === undefined || !isWhole ? [] : contradictions(rest, document)),
+    ...own,
+    ...profileFindings(policy).map(({ path, message }) => ({
+      ...document.place(path),
+      path: showPath(path),
+      message: `${showPath(path)} ${message}`,
+    })),
+    ...profiledPolicies(policy, document).flatMap((profile) =>
+      contradictions(profile.policy, profile.document)
+        .filter(({ message }) => !known.has(message))
+        .map((problem) => inProfile(profile, problem)),
+    ),
   ];
 }
 
@@ -132,17 +193,9 @@ function withoutEmptySections(value: unknown, path: PolicyPath = []): unknown {
 /** By file as they extend each other, in each by place. */
 function inOrder(problems: readonly Problem[], files: Chain): readonly [Problem, ...Problem[]] {
   const rank = new Map(files.map(({ path }, index) => [path, index]));
-  const at = ({ file }: Problem) => rank.get(file) ?? 0;
+  const at = ({ file }: Problem) => rank.get(file) ?? files.length;
   return problems.toSorted((a, b) => at(a) - at(b) || a.line - b.line || a.column - b.column) as [
     Problem,
     ...Problem[],
   ];
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    Object.values(value).forEach(deepFreeze);
-  }
-  return value;
 }

@@ -26,10 +26,13 @@ export function renderProblem(problem: Problem): string {
 /** A policy was refused. Its message names every problem, one a line; nothing of the file is in force. */
 export class PolicyError extends MitsubakoError {
   readonly problems: readonly Problem[];
+  /** The files that it was to be made of, those too that are not there: when one of them changes, it may be valid. */
+  readonly files: readonly string[];
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], files: readonly string[] = []) {
     super("policy-invalid", problems.map(renderProblem).join("\n"));
     this.problems = problems;
+    this.files = files;
   }
 }
 

@@ -36,7 +36,7 @@ const NEVER_PUBLIC = new Set([
 ]);
 
 /** A mapped IPv6 range (`::ffff:192.0.2.0/120`) means the IPv4 range in it. */
-function parseRange(range: string): Range {
+export function parseRange(range: string): Range {
   const [address = "", prefix] = range.split("/");
   const raw = ipaddr.parse(address);
   const network = parseAddress(address);

@@ -46,6 +46,7 @@ export function policyReference(): string {
     ...grouped.flatMap(([section, node]) => sectionLines(section, node)),
     ...entryLines("auth.rules", ["auth", "rules", 0]),
     ...entryLines("network.ports", ["network", "ports", 0]),
+    ...profileLines(),
   ].join("\n");
 }
 
@@ -75,6 +76,35 @@ function entryLines(list: string, path: PolicyPath): string[] {
     ...table(Object.entries(nodeAt(path)?.properties ?? {}).map(([key, node]) => ({ key, node }))),
     "",
   ];
+}
+
+/** What it matches in full; of what it sets the keys, since they mean what they mean in the policy. */
+function profileLines(): string[] {
+  const { name, match, ...parts } = nodeAt(["profiles", 0])?.properties ?? {};
+  const rows = Object.entries(parts).flatMap(([section, node]) => [
+    [`\`${section}\``, keysOf(node).join(", "), node.description ?? ""],
+  ]);
+  return [
+    "### profiles[…]",
+    "",
+    "Of `profiles` the first one that matches, in everything that its `match` asks for, is laid over the policy; no other one is.",
+    "",
+    ...table([...(name === undefined ? [] : [{ key: "name", node: name }])]),
+    "",
+    ...(match === undefined ? [] : sectionLines("match", match)),
+    "What a profile may set. A key means what it means in the policy; one that is absent stays as it is there.",
+    "",
+    ...markdownTable(["Section", "Keys", "Meaning"], rows),
+    "",
+  ];
+}
+
+function keysOf({ properties = {} }: SchemaNode): string[] {
+  return Object.entries(properties).flatMap(([key, node]) =>
+    node.properties === undefined
+      ? [`\`${key}\``]
+      : keysOf(node).map((inner) => `\`${key}.${inner.slice(1)}`),
+  );
 }
 
 export function errorReference(): string {

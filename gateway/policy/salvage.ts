@@ -22,10 +22,7 @@ export function salvage(raw: unknown, issues: readonly Issue[]): Policy | undefi
 
 function remove(root: unknown, path: readonly PropertyKey[]): void {
   const isInRule = path[0] === "auth" && path[1] === "rules" && typeof path[2] === "number";
-  // Lists go as a whole, rules key by key: a rule's place in the list is what it is found by.
-  const firstIndex = path.findIndex((step) => typeof step === "number");
-  const end = isInRule ? 4 : firstIndex === -1 ? path.length : firstIndex;
-  const steps = path.slice(0, end);
+  const steps = path.slice(0, isInRule ? 4 : lengthToRemove(path));
   const last = steps.at(-1);
   const parent = steps.slice(0, -1).reduce<unknown>((value, step) => {
     return typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined;
@@ -34,4 +31,16 @@ function remove(root: unknown, path: readonly PropertyKey[]): void {
   if (isInRule && steps.length === 3) Reflect.set(parent, last, { verdict: "accept" });
   else if (isInRule && last === "verdict") Reflect.set(parent, last, "accept");
   else Reflect.deleteProperty(parent, last);
+}
+
+/**
+ * Lists go as a whole; rules and profiles key by key, since they are found by their place in the list. A profile that is none, or has
+ * lost its name or what it matches, takes all with it.
+ */
+function lengthToRemove(path: readonly PropertyKey[]): number {
+  const isInProfile = path[0] === "profiles" && path.length > 2 && path[2] !== "name";
+  const isMatch = path[2] === "match" && path.length === 3;
+  const from = isInProfile && !isMatch ? 2 : 0;
+  const index = path.findIndex((step, at) => at >= from && typeof step === "number");
+  return index === -1 ? path.length : index;
 }

@@ -11,6 +11,10 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
     "- { name: own scanners, source: 192.0.2.0/24, verdict: reject }",
     "- { name: root after three tries, user: root, verdict: accept, afterAttempts: 3 }",
   ],
+  profiles: [
+    "- { name: own scanner, match: { source: 192.0.2.0/24 }, deadlines: { session: 5m } }",
+    '- { name: night, match: { time: { from: "22:00", to: "06:00" } }, sandbox: { life: 1h } }',
+  ],
   "network.ports": ['- { protocol: tcp, ports: "80,443", egress: sinkhole }'],
 };
 

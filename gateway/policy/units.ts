@@ -50,7 +50,7 @@ export function showSize(bytes: number): string {
 
 /** A canonical value as a policy file holds it; sections and lists go through part by part. */
 export function asWritten(value: unknown, path: PolicyPath = []): unknown {
-  switch (nodeAt(path)?.title) {
+  switch (titleAt(path, value)) {
     case "duration":
       return typeof value === "number" ? showDuration(value) : value;
     case "size":
@@ -67,6 +67,10 @@ export function asWritten(value: unknown, path: PolicyPath = []): unknown {
       return isRecord(value)
         ? ["begin", "percent", "full"].map((key) => String(value[key])).join(":")
         : value;
+    case "listener":
+      return isRecord(value) && value["address"] === undefined
+        ? value["port"]
+        : asWritten(value, ["listen", 0]);
     case "address and port":
       return isRecord(value)
         ? showEndpoint({ address: String(value["address"]), port: Number(value["port"]) })
@@ -77,6 +81,12 @@ export function asWritten(value: unknown, path: PolicyPath = []): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, asWritten(item, [...path, key])]),
   );
+}
+
+/** Of what may be one thing or a list of such, the one thing's. */
+function titleAt(path: PolicyPath, value: unknown): string | undefined {
+  const node = nodeAt(path);
+  return node?.title ?? (Array.isArray(value) ? undefined : node?.anyOf?.[0]?.title);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

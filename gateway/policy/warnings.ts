@@ -2,19 +2,13 @@
 import { toByteString } from "../model/bytes.ts";
 import type { AuthRule, Policy } from "../model/policy.ts";
 import type { PolicyDocument } from "./document.ts";
+import type { Circumstances } from "./circumstances.ts";
 import { compileMatcher } from "./matcher.ts";
-import { showPath } from "./problem.ts";
+import { inProfile, profiledPolicies } from "./overlay.ts";
+import { renderProblem, showPath } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 import { compileRanges, isNeverPublic } from "./ranges.ts";
 import { showDuration, showSize } from "./units.ts";
-
-/** What is known of where the policy will be in force. */
-export interface Circumstances {
-  /** Bytes of memory of the machine. */
-  readonly memory?: number;
-  /** The address from which the operator works on it. */
-  readonly operator?: string;
-}
 
 interface Warning {
   readonly path: PolicyPath;
@@ -24,11 +18,24 @@ interface Warning {
 /** More than this from one sandbox is a part in an attack, whoever calls it a cap. */
 const LARGEST_CAP = 2 ** 30;
 
+/** Of the policy, and of what it is with each of its profiles laid over it, as far as a profile makes a difference. */
 export function warnings(policy: Policy, document: PolicyDocument, circumstances: Circumstances): Problem[] {
+  const own = warningsOf(policy, document, circumstances);
+  const known = new Set(own.map(renderProblem));
+  const ofProfiles = profiledPolicies(policy, document).flatMap((profile) =>
+    warningsOf(profile.policy, profile.document, circumstances)
+      .filter((warning) => !known.has(renderProblem(warning)))
+      .map((warning) => inProfile(profile, warning)),
+  );
+  return [...own, ...ofProfiles];
+}
+
+function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Circumstances): Problem[] {
   return [
-    ...root(policy),
+    ...root(policy, circumstances),
     ...unreachable(policy.auth.rules, document),
     ...room(policy, circumstances),
+    ...crowded(policy),
     ...times(policy),
     ...wayOut(policy, circumstances),
     ...webhook(policy),
@@ -39,15 +46,19 @@ export function warnings(policy: Policy, document: PolicyDocument, circumstances
   }));
 }
 
-function root({ auth, sandbox }: Policy): Warning[] {
+function root({ auth, sandbox }: Policy, { userNamespaces }: Circumstances): Warning[] {
   const isLetIn =
     auth.root === "allow" &&
     (auth.otherwise === "accept" ||
       auth.rules.some(({ verdict, user }) => verdict === "accept" && meansRoot(user)));
-  return when(isLetIn && sandbox.userns !== "required", {
+  const isDangerous = sandbox.userns !== "required" && userNamespaces !== true;
+  const engine =
+    userNamespaces === undefined
+      ? "where Docker Engine has none (`doctor` asks it, this does not),"
+      : "and Docker Engine here has none:";
+  return when(isLetIn && isDangerous, {
     path: ["auth", "root"],
-    message:
-      "is allow, and sandbox.userns does not ask for user namespaces: where the engine has none, a sandbox's root is the machine's root but for its capabilities. Write `sandbox: { userns: required }`, or `auth: { root: refuse }`",
+    message: `is allow, and sandbox.userns does not ask for user namespaces: ${engine} a sandbox's root is the machine's root but for its capabilities. Write \`sandbox: { userns: required }\`, or \`auth: { root: refuse }\``,
   });
 }
 
@@ -78,6 +89,24 @@ function room({ sandbox, limits }: Policy, { memory }: Circumstances): Warning[]
       message: "is 0: strangers may fill the disk, and then nothing is recorded. Write 2 GiB",
     }),
   ];
+}
+
+/** As measured: what a sandbox's own sshd takes for each session in it. */
+const SSHD_OF_SESSION = 16 * 2 ** 20;
+/** So many sessions at once come of one source as a rule at most, whatever would be let in. */
+const LIKELY_SESSIONS = 8;
+
+/** What does not fit into a sandbox's memory is killed in it, and somebody's session with it. */
+function crowded({ sandbox, limits, source }: Policy): Warning[] {
+  const possible = source.by === "network" ? Infinity : limits.connectionsPerSource;
+  const sessions = sandbox.mode === "fresh" ? 1 : Math.min(possible, LIKELY_SESSIONS);
+  const fitting = Math.floor(sandbox.memory / SSHD_OF_SESSION);
+  const byAddress =
+    source.by === "network" ? "" : `, or limits.connectionsPerSource: ${Math.max(1, fitting)}`;
+  return when(fitting < sessions, {
+    path: ["sandbox", "memory"],
+    message: `is ${showSize(sandbox.memory)}: sshd takes 16 MiB of it for each session, so ${fitting} fit at once, and ${source.by === "network" ? "many" : limits.connectionsPerSource} may come of one address; what does not fit is killed. Write ${showSize(sessions * SSHD_OF_SESSION)} or more${byAddress}`,
+  });
 }
 
 function times({ sandbox, deadlines }: Policy): Warning[] {

@@ -1,17 +1,19 @@
 /** The policy in force, kept up to date with its file. A bad file never replaces a good policy. */
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { stat } from "node:fs/promises";
 import { MitsubakoError } from "../model/errors.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
 import { policyChanges } from "./changes.ts";
 import type { PolicyChange } from "./changes.ts";
-import { loadPolicy } from "./load.ts";
+import { loadPlaced } from "./load.ts";
+import type { PlacedPolicy } from "./load.ts";
+import { PolicyError } from "./problem.ts";
+import { foldersToWatch } from "./watched-folders.ts";
 
 export type PolicyUpdate =
   /** The new policy is in force. `changes` is empty when only comments or the form changed. */
-  | { readonly outcome: "changed"; readonly loaded: LoadedPolicy; readonly changes: readonly PolicyChange[] }
+  | (PlacedPolicy & { readonly outcome: "changed"; readonly changes: readonly PolicyChange[] })
   /** The file's bytes are those in force, perhaps again. */
   | { readonly outcome: "same"; readonly loaded: LoadedPolicy }
   /** The file was refused; `loaded` stays in force. `error` has the code "policy-invalid" or "policy-unreadable". */
@@ -26,7 +28,11 @@ interface WatchOptions {
 
 export class PolicyWatch implements AsyncDisposable {
   #loaded: LoadedPolicy;
+  /** What was read last, or could not be: of what is in force, or of what was refused. */
+  #paths: readonly string[];
   #watchers: FSWatcher[] = [];
+  /** Which folders they are on. */
+  #watched = "";
   #timer: NodeJS.Timeout | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #lastRefusal: string | undefined;
@@ -36,6 +42,7 @@ export class PolicyWatch implements AsyncDisposable {
 
   private constructor(loaded: LoadedPolicy, { onUpdate, settle = 200 }: WatchOptions) {
     this.#loaded = loaded;
+    this.#paths = pathsOf(loaded);
     this.#onUpdate = onUpdate;
     this.#settle = settle;
   }
@@ -67,10 +74,8 @@ export class PolicyWatch implements AsyncDisposable {
   }
 
   /** Reads the file now, as on SIGHUP. Calls run one after another; never rejects. Does not call `onUpdate`. */
-  reload(): Promise<PolicyUpdate> {
-    const update = this.#queue.then(() => this.#read());
-    this.#queue = update;
-    return update;
+  async reload(): Promise<PolicyUpdate> {
+    return (await this.#readInTurn()).update;
   }
 
   /** After this nothing is told any more. */
@@ -81,15 +86,13 @@ export class PolicyWatch implements AsyncDisposable {
     await this.#queue;
   }
 
-  /**
-   * Editors replace a file by renaming, which a watch on the file itself would lose. Where a path is a link, its target's folder counts
-   * too, and so do those of the files that it extends.
-   */
-  async #watchFolders(): Promise<void> {
-    const folders = new Set<string>();
-    for (const path of this.#paths) folders.add(dirname(path)).add(dirname(await realpath(path)));
+  /** Whether there are others to watch than before. */
+  async #watchFolders(): Promise<boolean> {
+    const folders = await foldersToWatch(this.#paths);
+    const watched = JSON.stringify([...folders]);
+    if (this.#isClosed || watched === this.#watched) return false;
     this.#closeWatchers();
-    for (const folder of folders) {
+    for (const folder of folders.keys()) {
       const watcher = watch(folder, { persistent: false }, () => {
         this.#saved();
       });
@@ -99,11 +102,14 @@ export class PolicyWatch implements AsyncDisposable {
       });
       this.#watchers.push(watcher);
     }
+    this.#watched = watched;
+    return true;
   }
 
   #closeWatchers(): void {
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers = [];
+    this.#watched = "";
   }
 
   /** Something happened in the folder. Each event starts the wait again. */
@@ -121,16 +127,27 @@ export class PolicyWatch implements AsyncDisposable {
       this.#saved();
       return;
     }
-    const update = await this.reload();
-    if (this.#isClosed) return;
-    const refusal = update.outcome === "refused" ? update.error.message : undefined;
-    const isNews = update.outcome === "changed" || refusal !== this.#lastRefusal;
-    this.#lastRefusal = refusal;
-    if (isNews) this.#onUpdate(update);
+    const { update, isNews } = await this.#readInTurn();
+    if (isNews && !this.#isClosed) this.#onUpdate(update);
   }
 
-  get #paths(): readonly string[] {
-    return [this.#loaded.path, ...this.#loaded.bases];
+  #readInTurn(): Promise<{ update: PolicyUpdate; isNews: boolean }> {
+    const reading = this.#queue.then(async () => {
+      const update = await this.#read();
+      const refusal = update.outcome === "refused" ? update.error.message : undefined;
+      const isNews = update.outcome === "changed" || refusal !== this.#lastRefusal;
+      this.#lastRefusal = refusal;
+      await this.#watchAgain();
+      return { update, isNews };
+    });
+    this.#queue = reading;
+    return reading;
+  }
+
+  /** What was saved between reading and watching is read again. Where a folder cannot be watched SIGHUP still works. */
+  async #watchAgain(): Promise<void> {
+    if (this.#isClosed) return;
+    if (await this.#watchFolders().catch(() => false)) this.#saved();
   }
 
   async #changedWithin(milliseconds: number): Promise<boolean> {
@@ -145,15 +162,15 @@ export class PolicyWatch implements AsyncDisposable {
   async #read(): Promise<PolicyUpdate> {
     const before = this.#loaded;
     try {
-      const loaded = await loadPolicy(before.path);
+      const { loaded, document } = await loadPlaced(before.path);
+      this.#paths = pathsOf(loaded);
       if (loaded.hash === before.hash) return { outcome: "same", loaded: before };
       this.#loaded = loaded;
-      if (!this.#isClosed && loaded.bases.join("\0") !== before.bases.join("\0")) {
-        // A folder that cannot be watched: SIGHUP still works.
-        await this.#watchFolders().catch(() => undefined);
-      }
-      return { outcome: "changed", loaded, changes: policyChanges(before.policy, loaded.policy) };
+      const changes = policyChanges(before.policy, loaded.policy);
+      return { outcome: "changed", loaded, document, changes };
     } catch (error) {
+      // Of a file that is not even there nothing else is known than what it was made of.
+      if (error instanceof PolicyError && error.files.length > 0) this.#paths = error.files;
       const refusal =
         error instanceof MitsubakoError
           ? error
@@ -161,4 +178,8 @@ export class PolicyWatch implements AsyncDisposable {
       return { outcome: "refused", loaded: before, error: refusal };
     }
   }
+}
+
+function pathsOf({ path, bases, files }: LoadedPolicy): readonly string[] {
+  return [path, ...bases, ...files];
 }

@@ -28,11 +28,21 @@ const WHEN: readonly (readonly [string, Applies])[] = [
   ["evidence", "at once"],
   ["events", "at once"],
   ["retention", "at once"],
+  ["geo", "at once"],
+  ["profiles", "at once"],
 ];
 
-/** `path` as changes have it, such as `auth.rules[0].user`. */
+/** What a profile sets has the same meaning as in the policy; what it cannot be told of a policy's start can be told of a sandbox. */
+const IN_PROFILES: readonly (readonly [string, Applies])[] = [["persona.hostname", "new sandboxes"]];
+
+/** `path` as changes have it, such as `auth.rules[0].user` or `profiles[1].sandbox.memory`. */
 export function whenApplied(path: string): Applies {
-  const entry = WHEN.find(
+  const inProfile = /^profiles\[\d+\]\.((?!name\b|match\b).+)$/.exec(path)?.[1];
+  return inProfile === undefined ? when(path, WHEN) : when(inProfile, [...IN_PROFILES, ...WHEN]);
+}
+
+function when(path: string, table: typeof WHEN): Applies {
+  const entry = table.find(
     ([prefix]) => path === prefix || path.startsWith(`${prefix}.`) || path.startsWith(`${prefix}[`),
   );
   if (entry === undefined) throw new Error(`nobody has said when ${path} applies`);

@@ -51,6 +51,8 @@ export interface Ground {
   readonly admit: (address: string) => Promise<void>;
   /** It runs, nobody is in it; `pid` is its first process on the machine, `kept` what is kept of its files. */
   readonly started: (sandbox: StartedSandbox) => Promise<void>;
+  /** It is given to a source of which `network` says what may leave, asked each time; nobody is in it. What is refused here is not given. */
+  readonly assigned: (address: string, network: () => Policy["network"]) => Promise<void>;
   /** The container is about to be removed: whoever holds something in it has to let go. */
   readonly ending: (address: string) => Promise<void>;
   /** The container is gone. */
@@ -189,6 +191,11 @@ export class ReadySandbox {
   /** The policy that it was made for. */
   get policy(): Policy["sandbox"] {
     return this.#parts.policy;
+  }
+
+  /** Before it is assigned: what may leave it from here on. @throws what the ground throws: then it has to be removed. */
+  limitTo(network: () => Policy["network"]): Promise<void> {
+    return this.#parts.kit.ground.assigned(this.#parts.container.address, network);
   }
 
   assign(): AssignedSandbox {

@@ -15,9 +15,15 @@ export interface NurseryOptions {
   readonly log: Logger;
 }
 
+type Make = NurseryOptions["make"];
+
 interface Waiter {
   readonly resolve: (sandbox: ReadySandbox) => void;
   readonly reject: (error: unknown) => void;
+  /** No spare will do: one is made for them alone. */
+  readonly make: Make | undefined;
+  /** It is being made. */
+  isServed: boolean;
 }
 
 /** Sandboxes made at the same time while somebody waits; more only take turns on the engine's locks. */
@@ -34,6 +40,8 @@ export class Nursery {
   readonly #closing = new AbortController();
   readonly #busy = new Set<Promise<unknown>>();
   #making = 0;
+  /** For one who waits, and for nobody else. */
+  #makingAlone = 0;
   #leaving = 0;
   /** All that exist: being made, spare, assigned, leaving. */
   #count = 0;
@@ -53,13 +61,14 @@ export class Nursery {
   }
 
   /**
-   * A ready sandbox; a spare at once, else when one is made. If the wait is aborted, what arrives late is kept for others.
+   * A ready sandbox; a spare at once, else when one is made. With `make` it is made by that, whatever spares there are. If the wait is
+   * aborted, what arrives late is kept for others, or removed where it was made for nobody else.
    * @throws MitsubakoError `no-sandbox`; the signal's reason.
    */
-  async take(signal: AbortSignal): Promise<ReadySandbox> {
+  async take(signal: AbortSignal, make?: Make): Promise<ReadySandbox> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<ReadySandbox>();
-    const waiter = { resolve, reject };
+    const waiter: Waiter = { resolve, reject, make, isServed: false };
     const giveUp = () => {
       this.#waiting.delete(waiter);
       reject(signal.reason as Error);
@@ -103,11 +112,13 @@ export class Nursery {
   pump(): void {
     this.#dropOutdated();
     for (const waiter of this.#waiting) {
+      if (waiter.make !== undefined) continue;
       const spare = this.#spares.shift();
       if (!spare) break;
       this.#serve(waiter, spare);
     }
     if (this.#closing.signal.aborted) {
+      for (const waiter of this.#waiting) waiter.isServed = false;
       this.#refuse(this.#waiting.size, "the gateway is stopping");
       return;
     }
@@ -126,14 +137,41 @@ export class Nursery {
 
   #makeForWaiting(): void {
     const { most, makeRoom } = this.#options;
-    const missing = () => this.#waiting.size - this.#making;
-    while (missing() > 0 && this.#making < MOST_AT_ONCE && this.#count < most()) this.#make();
+    for (;;) {
+      const [waiter] = this.#unserved();
+      if (waiter === undefined || this.#making + this.#makingAlone >= MOST_AT_ONCE) break;
+      // A spare that will not do makes way.
+      if (this.#count >= most() && waiter.make !== undefined && this.#leaving === 0) this.#dropSpare();
+      if (this.#count >= most()) break;
+      if (waiter.make === undefined) this.#make();
+      else this.#makeFor(waiter, waiter.make);
+    }
     // Those who cannot be served by what is being made or will be free have to be told, unless somebody idle can go.
     const room = Math.max(0, most() - this.#count);
-    while (missing() - room - this.#leaving > 0) {
+    const missing = () => this.#unserved().length - room - this.#leaving - this.#sparesToCome;
+    while (missing() > 0) {
       if (makeRoom("source")) continue;
-      this.#refuse(missing() - room - this.#leaving, "all are in use");
+      this.#refuse(missing(), "all are in use");
     }
+  }
+
+  /** Those for whom nothing is being made yet, the longest waiting first. */
+  #unserved(): Waiter[] {
+    let making = this.#making;
+    return [...this.#waiting].filter((waiter) =>
+      waiter.make === undefined ? making-- <= 0 : !waiter.isServed,
+    );
+  }
+
+  /** Those that are being made and nobody waits for: who cannot use them gets their place. */
+  get #sparesToCome(): number {
+    const plain = [...this.#waiting].filter(({ make }) => make === undefined).length;
+    return Math.max(0, this.#making - plain);
+  }
+
+  #dropSpare(): void {
+    const spare = this.#spares[0];
+    if (spare) this.lost(spare.container);
   }
 
   #makeSpare(): void {
@@ -165,11 +203,35 @@ export class Nursery {
     );
   }
 
-  #failed(error: unknown): void {
+  /** For one who waits, and nobody else: who gives up leaves it to be removed. */
+  #makeFor(waiter: Waiter, make: Make): void {
+    this.#makingAlone++;
+    this.#count++;
+    waiter.isServed = true;
+    this.#track(
+      make(this.#closing.signal).then(
+        (sandbox) => {
+          this.#makingAlone--;
+          this.#failures = 0;
+          if (this.#waiting.has(waiter) && !this.#closing.signal.aborted) this.#serve(waiter, sandbox);
+          else this.leaving(sandbox.remove());
+          this.pump();
+        },
+        (error: unknown) => {
+          this.#makingAlone--;
+          this.#count--;
+          this.#failed(error, waiter);
+          this.pump();
+        },
+      ),
+    );
+  }
+
+  #failed(error: unknown, whose?: Waiter): void {
     if (this.#closing.signal.aborted) return;
     this.#options.log.error({ err: error }, "a sandbox could not be made");
-    const [waiter] = this.#waiting;
-    if (waiter) {
+    const waiter = whose ?? [...this.#waiting].find(({ make }) => make === undefined);
+    if (waiter && this.#waiting.has(waiter)) {
       this.#waiting.delete(waiter);
       waiter.reject(new MitsubakoError("no-sandbox", "A sandbox could not be made.", { cause: error }));
     }
@@ -183,7 +245,7 @@ export class Nursery {
 
   /** The last who came are refused first: the others have waited longer. */
   #refuse(count: number, why: string): void {
-    for (const waiter of [...this.#waiting].slice(this.#waiting.size - count)) {
+    for (const waiter of [...this.#waiting].filter(({ isServed }) => !isServed).slice(-count)) {
       this.#waiting.delete(waiter);
       waiter.reject(new MitsubakoError("no-sandbox", `No sandbox can be had: ${why}.`));
     }

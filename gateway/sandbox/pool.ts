@@ -171,12 +171,18 @@ export class Pool {
 
   /**
    * The source's sandbox, its own from before or a fresh one. Sessions of one source that ask at the same time share one.
+   * `policy`: what holds for a fresh one as long as it lives, asked each time; the policy in force if absent.
    * @throws MitsubakoError `no-sandbox`; the signal's reason. Then nothing is held.
    */
-  async lease(source: string, session: SessionId, signal: AbortSignal): Promise<Lease> {
+  async lease(
+    source: string,
+    session: SessionId,
+    signal: AbortSignal,
+    policy = this.#options.policy,
+  ): Promise<Lease> {
     signal.throwIfAborted();
     if (this.#stop.signal.aborted) throw new MitsubakoError("no-sandbox", "The gateway is stopping.");
-    const tenancy = this.#tenancies.get(source) ?? this.#open(source);
+    const tenancy = this.#tenancies.get(source) ?? this.#open(source, policy);
     const lease = new Lease(session, source, (returned) => this.#release(tenancy, returned));
     tenancy.leases.add(lease);
     this.#idle.delete(source);
@@ -270,13 +276,16 @@ export class Pool {
     return this.#options.policy().sandbox;
   }
 
-  #open(source: string): Tenancy {
+  #open(source: string, policy: () => Policy): Tenancy {
     if (this.#options.room().isShort)
       throw new MitsubakoError("no-sandbox", "The disk has less room than limits.diskFloor.");
     const abandoned = new AbortController();
     const tenancy: Tenancy = {
       source,
-      arrival: this.#nursery.take(abandoned.signal).then((ready) => this.#arrived(tenancy, ready)),
+      policy,
+      arrival: this.#nursery
+        .take(abandoned.signal, this.#makerFor(policy()))
+        .then((ready) => this.#arrived(tenancy, ready)),
       sandbox: undefined,
       leases: new Set(),
       sessions: new Set(),
@@ -299,9 +308,23 @@ export class Pool {
     return tenancy;
   }
 
-  #arrived(tenancy: Tenancy, ready: ReadySandbox): AssignedSandbox {
-    const { life } = this.#policy;
-    tenancy.sandbox = ready.assign();
+  /** How one is made that spares cannot stand for; undefined where they can. */
+  #makerFor({
+    sandbox,
+    persona: { hostname },
+  }: Policy): ((signal: AbortSignal) => Promise<ReadySandbox>) | undefined {
+    const isUsual = hostname === this.#options.policy().persona.hostname;
+    if (isUsual && isSame(sandbox, this.#policy)) return undefined;
+    const persona = isUsual ? this.#kit.persona : { ...this.#kit.persona, hostname };
+    return (signal) => {
+      void this.#kit.strays.sweep();
+      return makeSandbox({ ...this.#kit, persona }, sandbox, signal);
+    };
+  }
+
+  async #arrived(tenancy: Tenancy, ready: ReadySandbox): Promise<AssignedSandbox> {
+    const { life } = tenancy.policy().sandbox;
+    const sandbox = (tenancy.sandbox = ready.assign());
     tenancy.expires = Date.now() + life;
     tenancy.lifeEnds = performance.now() + life;
     tenancy.lifeTimer = setTimeout(() => {
@@ -310,7 +333,15 @@ export class Pool {
     this.#held.add(tenancy);
     this.#present.add(tenancy);
     this.#nursery.pump();
-    return tenancy.sandbox;
+    try {
+      // Whoever waits for it gets it after this.
+      await ready.limitTo(() => tenancy.policy().network);
+    } catch (error) {
+      this.#forget(tenancy);
+      void this.#close(tenancy);
+      throw error;
+    }
+    return sandbox;
   }
 
   #release(tenancy: Tenancy, lease: Lease): Promise<void> {
@@ -321,7 +352,7 @@ export class Pool {
     if (!tenancy.sandbox) {
       this.#forget(tenancy);
       tenancy.abandoned.abort(new MitsubakoError("no-sandbox", "Nobody waits for this sandbox any more."));
-    } else if (tenancy.isOver || this.#policy.mode === "fresh") void this.#close(tenancy);
+    } else if (tenancy.isOver || tenancy.policy().sandbox.mode === "fresh") void this.#close(tenancy);
     else this.#rest(tenancy);
     return Promise.resolve();
   }
@@ -330,7 +361,9 @@ export class Pool {
   #rest(tenancy: Tenancy): void {
     const left = tenancy.lifeEnds - performance.now();
     tenancy.idleSince = performance.now();
-    this.#idle.set(tenancy.source, tenancy, { ttl: Math.max(1, Math.min(this.#policy.idle, left)) });
+    this.#idle.set(tenancy.source, tenancy, {
+      ttl: Math.max(1, Math.min(tenancy.policy().sandbox.idle, left)),
+    });
     if (!tenancy.isUsed) return;
     tenancy.captureTimer = setTimeout(() => {
       void this.#capture(tenancy);

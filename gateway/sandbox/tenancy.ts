@@ -1,4 +1,5 @@
 import type { SessionId } from "../model/ids.ts";
+import type { Policy } from "../model/policy.ts";
 import type { AssignedSandbox } from "./lifecycle.ts";
 import type { Lease } from "./lease.ts";
 
@@ -6,6 +7,8 @@ import type { Lease } from "./lease.ts";
 export interface Tenancy {
   /** Canonical source key. */
   readonly source: string;
+  /** What holds for it, of the policy in force; asked each time. */
+  readonly policy: () => Policy;
   /** Settles when there is a sandbox. */
   readonly arrival: Promise<AssignedSandbox>;
   sandbox: AssignedSandbox | undefined;

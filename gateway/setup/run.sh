@@ -28,6 +28,13 @@ fail() {
 . "$here/packages.sh"
 . "$here/engine.sh"
 
+run_tests() { # a file that gets all that is printed, options and files of node --test
+    also=$1
+    shift
+    node --test --test-timeout=1200000 --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=spec --test-reporter-destination="$also" "$@"
+}
+
 purpose=${1:-}
 case $purpose in
 serve | test | bench | prepare | packages) shift ;;
@@ -58,6 +65,8 @@ bench)
 test)
     # Before the tests, so that no two of them build it at once.
     node gateway/setup/prepare-image.ts
+    told=$(mktemp -d)
+    trap 'rm -rf -- "$told"' EXIT
     # Arguments are files, or options of node --test; without a file among them all are meant.
     case " $* " in
     *.test.ts\ *) ;;
@@ -66,13 +75,17 @@ test)
         apart=$(printf '%s\n' test/failures/*.test.ts)
         # These measure: one after the other.
         alone="test/firewall/egress.test.ts test/firewall/shaper.test.ts test/gateway/noisy-neighbours.test.ts"
-        node --test --test-reporter=spec --test-concurrency=2 --test-timeout=1200000 "$@" $apart || failed=$?
-        node --test --test-reporter=spec --test-concurrency=1 --test-timeout=1200000 "$@" $alone || failed=$?
+        run_tests "$told/apart" --test-concurrency=2 "$@" $apart || failed=$?
+        run_tests "$told/alone" --test-concurrency=1 "$@" $alone || failed=$?
         set -- "$@" $(find test -name '*.test.ts' | LC_ALL=C sort | grep -Fvx "$(printf '%s\n' $apart $alone)")
         ;;
     esac
     # Two files at a time: most of a file's time is waiting for the engine, and the machines have two cores.
-    node --test --test-reporter=spec --test-concurrency=2 --test-timeout=1200000 "$@" || failed=$?
+    run_tests "$told/all" --test-concurrency=2 "$@" || failed=$?
+    # What failed in those before stands thousands of lines above.
+    for earlier in "$told/apart" "$told/alone"; do
+        [ ! -f "$earlier" ] || sed -n '/^✖ failing tests:/,$p' "$earlier"
+    done
     exit "${failed:-0}"
     ;;
 esac

@@ -11,23 +11,29 @@ import type {
   Keys,
   Prepared,
   Ruling,
+  Settled,
+  WardenNotice,
   WayToSandbox,
 } from "../model/front-messages.ts";
 import { newSessionId, type SessionId } from "../model/ids.ts";
-import type { Policy } from "../model/policy.ts";
+import type { LoadedPolicy } from "../model/policy.ts";
 import { isUserName } from "../model/user-name.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { decide } from "../policy/decide.ts";
 import { refusalDelay } from "../policy/delay.ts";
+import { resolve } from "../policy/resolve.ts";
+import type { Resolved } from "../policy/resolve.ts";
 import { sourceKey } from "../policy/source.ts";
 import type { Lease } from "../sandbox/lease.ts";
 import type { Pool } from "../sandbox/pool.ts";
 import type { SourceAddresses } from "../firewall/source-address.ts";
 import type { Gate } from "./gate.ts";
 import { LiveSession, type LiveSessions } from "./sessions.ts";
+import { termsOf } from "./terms.ts";
 
 export interface AnswersOptions {
-  readonly policy: () => Policy;
+  /** What is in force; asked each time. */
+  readonly policy: () => LoadedPolicy;
   readonly sessions: LiveSessions;
   readonly gate: Gate;
   readonly pool: Pool;
@@ -37,10 +43,13 @@ export interface AnswersOptions {
   readonly hasRoom: () => boolean;
   /** A session is about to connect to the SSH server of the sandbox with that address, which sees it come from `client`. */
   readonly expected?: (address: string, session: SessionId, client: Endpoint) => void;
+  /** Whether all is told that was done in the sandbox with that address by now; bounded in time. */
+  readonly settle?: (address: string) => Promise<boolean>;
   /** As policy/delay.ts makes it from the host keys. */
   readonly timingSecret: bigint;
   /** A session was admitted: its recording is being made. */
   readonly opened: (session: LiveSession) => void;
+  readonly tell: (front: number, notice: WardenNotice) => void;
   readonly log: Logger;
 }
 
@@ -53,7 +62,7 @@ export class Answers {
   }
 
   answer(front: number, request: FrontRequest): Promise<unknown> {
-    if (request.kind === "admit") return Promise.resolve(this.#admit(front, request.source));
+    if (request.kind === "admit") return Promise.resolve(this.#admit(front, request));
     const session = this.#own(front, request.session);
     return session.inTurn(() => this.#answerOf(session, request));
   }
@@ -68,6 +77,8 @@ export class Answers {
         return this.#judge(session, request);
       case "keys":
         return this.#keys(session, request.user);
+      case "settle":
+        return this.#settle(session);
       default:
         return request satisfies never;
     }
@@ -80,23 +91,43 @@ export class Answers {
     return session;
   }
 
-  #admit(front: number, source: Endpoint): Admission {
+  #admit(front: number, { source, listener }: AdmitRequest): Admission {
     // They see what an overloaded sshd shows.
     if (!this.#options.hasRoom()) return { admitted: false };
-    const policy = this.#options.policy();
-    const place = this.#options.gate.enter(source.address, policy.limits);
+    const loaded = this.#options.policy();
+    const resolved = resolve(loaded, { address: source.address, listener, at: Date.now() });
+    const place = this.#options.gate.enter(source.address, resolved.policy.limits);
     if (!place) return { admitted: false };
-    const session = new LiveSession(newSessionId(), front, source, place);
+    const session = new LiveSession(newSessionId(), front, source, listener, place);
+    session.resolved = resolved;
     this.#options.sessions.add(session);
     this.#options.opened(session);
-    return { admitted: true, session: session.id };
+    return { admitted: true, session: session.id, terms: termsOf(resolved) };
+  }
+
+  /** The policy is another, or it was read anew: fronts go by what it says of each session that lives. */
+  policyChanged(): void {
+    for (const session of this.#options.sessions.all()) this.#resolved(session);
+  }
+
+  /** The policy that holds for the session now. Its front is told when that is another than before. */
+  #resolved(session: LiveSession): Resolved {
+    const resolved = resolve(this.#options.policy(), session.facts);
+    if (resolved.policy !== session.resolved?.policy) {
+      const { deadlines } = termsOf(resolved);
+      this.#options.tell(session.front, { kind: "deadlines", session: session.id, deadlines });
+    }
+    session.resolved = resolved;
+    return resolved;
   }
 
   async #judge(session: LiveSession, { user, password, method }: JudgeRequest): Promise<Ruling> {
     const at = Date.now();
-    const policy = this.#options.policy();
     const credential = { user: toByteString(user), password: toByteString(password) };
-    const key = this.#sourceOf(session, credential);
+    session.user = credential.user;
+    const { policy, profile } = this.#resolved(session);
+    const named = profile === undefined ? {} : { profile };
+    const key = this.#sourceOf(session, policy, credential);
     const earlier = this.#options.attempts.count(sourceKey(policy, session.source.address));
     try {
       if (isUserName(credential.user) && this.#options.pool.living(key)) {
@@ -108,13 +139,14 @@ export class Answers {
             by: "sandbox",
             rule: "sandbox",
             way: await this.#wayTo(session, lease),
+            ...named,
           };
       }
       const verdict = decide(policy, { address: session.source.address, method, earlier, ...credential });
       if (verdict.outcome === "reject") {
         const secret = this.#options.timingSecret;
         const delay = refusalDelay({ method, user: credential.user, at, secret });
-        return { ruling: "refuse", rule: verdict.rule, delay };
+        return { ruling: "refuse", rule: verdict.rule, delay, ...named };
       }
       const lease = await this.#lease(session, key);
       session.prepared = lease.ensureAccount(credential.user, password);
@@ -124,6 +156,7 @@ export class Answers {
         by: "policy",
         rule: verdict.rule,
         way: await this.#wayTo(session, lease),
+        ...named,
       };
     } catch (error) {
       return this.#withoutSandbox(session, error);
@@ -131,7 +164,7 @@ export class Answers {
   }
 
   async #foresee(session: LiveSession): Promise<Foresight> {
-    const key = this.#sourceOf(session);
+    const key = this.#sourceOf(session, this.#resolved(session).policy);
     if (!this.#options.pool.living(key)) return {};
     try {
       return { way: await this.#wayTo(session, await this.#lease(session, key)) };
@@ -152,15 +185,33 @@ export class Answers {
 
   async #keys(session: LiveSession, user: Uint8Array): Promise<Keys> {
     const name = toByteString(user);
-    const key = this.#sourceOf(session);
+    session.user = name;
+    const { policy, profile } = this.#resolved(session);
+    const key = this.#sourceOf(session, policy);
     if (!isUserName(name) || !this.#options.pool.living(key)) return {};
     const lease = await this.#lease(session, key);
     const file = await lease.readAuthorizedKeys(name);
-    return file ? { found: { file, way: await this.#wayTo(session, lease) } } : {};
+    if (!file) return {};
+    const found = { file, way: await this.#wayTo(session, lease) };
+    return { found: profile === undefined ? found : { ...found, profile } };
   }
 
-  #sourceOf(session: LiveSession, credential?: Parameters<typeof sourceKey>[2]): string {
-    const policy = this.#options.policy();
+  /** The facts go to the front by the same way as this answer, and before it. */
+  async #settle({ id, lease }: LiveSession): Promise<Settled> {
+    const settled = lease === undefined || ((await this.#options.settle?.(lease.sandbox.address)) ?? true);
+    if (!settled)
+      this.#options.log.warn(
+        { session: id },
+        "what a sandbox did last may be missing in its session's recording",
+      );
+    return { settled };
+  }
+
+  #sourceOf(
+    session: LiveSession,
+    policy: Resolved["policy"],
+    credential?: Parameters<typeof sourceKey>[2],
+  ): string {
     return policy.sandbox.mode === "fresh"
       ? `session ${session.id}`
       : sourceKey(policy, session.source.address, credential);
@@ -170,7 +221,10 @@ export class Answers {
   async #lease(session: LiveSession, key: string): Promise<Lease> {
     if (session.lease?.source === key && session.lease.alive) return session.lease;
     await session.giveBackSandbox();
-    const lease = await this.#options.pool.lease(key, session.id, session.over);
+    // A new sandbox goes by the profile of who gets it, as long as it lives.
+    const { facts } = session;
+    const policy = () => resolve(this.#options.policy(), facts).policy;
+    const lease = await this.#options.pool.lease(key, session.id, session.over, policy);
     return session.keepLease(lease);
   }
 

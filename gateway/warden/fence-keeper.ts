@@ -82,7 +82,7 @@ export class FenceKeeper implements AsyncDisposable {
 
   /** Where this does not happen (we are dead, or nft refuses), caps stay as they are: used up stays used up. */
   async #renewCaps(): Promise<void> {
-    if (this.#options.network().caps.per === "hour") await this.#options.fence.renewCaps();
+    await this.#options.fence.renewCaps();
   }
 
   #sayOpenings(): void {

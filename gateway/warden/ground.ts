@@ -21,6 +21,7 @@ export function groundOf(fence: Fence, seers?: Seers): Ground {
       seers?.processes.started({ address, pid });
       await seers?.files.started({ address, pid, kept });
     },
+    assigned: (address, network) => fence.assign(address, network),
     ending: async (address) => seers?.files.ending(address),
     dismiss: (address) => {
       seers?.processes.dismiss(address);

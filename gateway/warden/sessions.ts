@@ -1,7 +1,10 @@
 import type { Path } from "../firewall/source-address.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { WayToSandbox } from "../model/front-messages.ts";
+import type { ByteString } from "../model/bytes.ts";
 import type { SessionId } from "../model/ids.ts";
+import type { SessionFacts } from "../model/policy.ts";
+import type { Resolved } from "../policy/resolve.ts";
 import type { Lease } from "../sandbox/lease.ts";
 import type { Place } from "./gate.ts";
 
@@ -10,6 +13,7 @@ export class LiveSession {
   readonly id: SessionId;
   readonly front: number;
   readonly source: Endpoint;
+  readonly listener: Endpoint;
   readonly startedAt = new Date();
   readonly #place: Place;
   readonly #over = new AbortController();
@@ -21,12 +25,23 @@ export class LiveSession {
   prepared: Promise<unknown> | undefined;
   /** What the front was told of the way; all of the session's attempts go it. */
   way: WayToSandbox | undefined;
+  /** Of the last attempt. */
+  user: ByteString | undefined;
+  /** The policy by which its front goes. */
+  resolved: Resolved | undefined;
 
-  constructor(id: SessionId, front: number, source: Endpoint, place: Place) {
+  constructor(id: SessionId, front: number, source: Endpoint, listener: Endpoint, place: Place) {
     this.id = id;
     this.front = front;
     this.source = source;
+    this.listener = listener;
     this.#place = place;
+  }
+
+  /** What a profile can go by. The time stays that of the connection. */
+  get facts(): SessionFacts {
+    const known = { address: this.source.address, listener: this.listener, at: this.startedAt.getTime() };
+    return this.user === undefined ? known : { ...known, user: this.user };
   }
 
   /** Aborted when the session is over, so that nothing that arrives late is kept. */

@@ -2,7 +2,7 @@ import { appendFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PolicyNews } from "../model/archivist-messages.ts";
-import { POLICY_HISTORY_FILE, STATUS_EVERY, STATUS_FILE } from "../model/gateway-status.ts";
+import { POLICY_HISTORY_FILE, STATUS_EVERY, STATUS_FILE, STATUS_LOOK } from "../model/gateway-status.ts";
 import type { GatewayStatus, PolicyHistoryEntry } from "../model/gateway-status.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
 
@@ -22,6 +22,8 @@ export class Status implements Disposable {
   readonly #started = now();
   readonly #timer: NodeJS.Timeout;
   #policy: GatewayStatus["policy"];
+  /** What changes by itself, as it was written last, and when that was. */
+  #written = { facts: "", at: 0 };
   #refused: GatewayStatus["refused"];
 
   /** Writes nothing before it is begun. */
@@ -29,8 +31,8 @@ export class Status implements Disposable {
     this.#options = options;
     this.#policy = inForce(policy, this.#started);
     this.#timer = setInterval(() => {
-      this.#write();
-    }, STATUS_EVERY);
+      this.#look();
+    }, STATUS_LOOK);
     this.#timer.unref();
     this.#remember({ at: this.#started, outcome: "start", policy: policy.path, hash: policy.hash });
   }
@@ -62,6 +64,11 @@ export class Status implements Disposable {
     this.#write({ stopped: now() });
   }
 
+  #look(): void {
+    const isOld = performance.now() - this.#written.at >= STATUS_EVERY;
+    if (isOld || JSON.stringify(this.#options.facts()) !== this.#written.facts) this.#write();
+  }
+
   #remember(entry: PolicyHistoryEntry): void {
     this.#try(() => {
       appendFileSync(join(this.#options.data, POLICY_HISTORY_FILE), `${JSON.stringify(entry)}\n`, {
@@ -73,9 +80,11 @@ export class Status implements Disposable {
 
   #write(more: Pick<GatewayStatus, "stopped"> | object = {}): void {
     const refused = this.#refused === undefined ? {} : { refused: this.#refused };
+    const facts = this.#options.facts();
+    this.#written = { facts: JSON.stringify(facts), at: performance.now() };
     const status: GatewayStatus = {
       ...{ at: now(), started: this.#started, ...more, pid: process.pid },
-      ...{ policy: this.#policy, ...refused, ...this.#options.facts() },
+      ...{ policy: this.#policy, ...refused, ...facts },
     };
     const path = join(this.#options.data, STATUS_FILE);
     this.#try(() => {

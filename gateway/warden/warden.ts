@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { join } from "node:path";
 import type { Fence } from "../firewall/fence.ts";
+import { requireCaps } from "../firewall/own-caps.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts";
@@ -8,12 +9,14 @@ import type { PolicyNews, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
-import type { LoadedPolicy, Policy } from "../model/policy.ts";
+import { MitsubakoError } from "../model/errors.ts";
+import type { LoadedPolicy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, childUids, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
 import { whenApplied } from "../policy/when-applied.ts";
 import { timingSecret } from "../policy/delay.ts";
+import { everyPolicy } from "../policy/resolve.ts";
 import { dropsStart } from "../policy/starts.ts";
 import type { PolicyUpdate } from "../policy/watch.ts";
 import { keepSynced } from "../recording/sync.ts";
@@ -28,6 +31,7 @@ import { spawnConfined } from "./confine.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { DiskFloor } from "./disk-floor.ts";
 import { FenceKeeper } from "./fence-keeper.ts";
+import { FileDoers } from "./file-doers.ts";
 import { FileWitnesses } from "./file-witnesses.ts";
 import { Fronts } from "./fronts.ts";
 import { Gate } from "./gate.ts";
@@ -36,9 +40,10 @@ import { checkOpenFiles } from "./open-files.ts";
 import { Recordings } from "./recordings.ts";
 import { Retention } from "./retention.ts";
 import { Seals } from "./seals.ts";
+import { settle } from "./settling.ts";
 import { standardOutput } from "./standard-output.ts";
 import { LiveSessions, type LiveSession } from "./sessions.ts";
-import { SandboxFacts } from "./sandbox-facts.ts";
+import { SandboxFacts, type Seen } from "./sandbox-facts.ts";
 import { Status } from "./status.ts";
 import { outpostCertificate } from "./outpost-certificate.ts";
 import { ProcessWatch } from "./watch/process-watch.ts";
@@ -189,6 +194,7 @@ export class Warden implements AsyncDisposable {
       log,
     });
     this.#floor = floor;
+    const take = (seen: Seen) => this.#facts?.seen(seen);
     const witnesses = await FileWitnesses.open({
       folder: join(data.path, "tools"),
       uid: childUid(slot, FILE_WITNESS_INDEX),
@@ -197,7 +203,15 @@ export class Warden implements AsyncDisposable {
       remap,
       policy: () => this.#policy.policy.evidence,
       room: (most) => roomForCapture(floor.room, most),
-      take: (sandbox, fact) => this.#facts?.seen({ sandbox, facts: [fact] }),
+      doers: new FileDoers({
+        occupants: (sandbox) => this.#pool?.occupants(sandbox, undefined)?.sessions ?? [],
+        processes: () => this.#processes,
+        take,
+        failed: (error) => {
+          log.error({ err: error }, "a script that was run in a sandbox could not be kept");
+        },
+      }),
+      take,
       log,
     });
     const processes = await ProcessWatch.open({
@@ -213,7 +227,10 @@ export class Warden implements AsyncDisposable {
         }),
       remap,
       policy: () => this.#policy.policy.evidence,
-      take: (seen) => this.#facts?.seen(seen),
+      take,
+      unnamed: (run) => {
+        witnesses.ranInMemory(run);
+      },
       log,
     });
     this.#processes = processes;
@@ -261,7 +278,7 @@ export class Warden implements AsyncDisposable {
     });
     floor.watch(pool);
     this.#answers = new Answers({
-      policy: () => this.#policy.policy,
+      policy: () => this.#policy,
       sessions: this.#sessions,
       gate: new Gate((starting, starts) => dropsStart(starts, starting)),
       pool,
@@ -271,7 +288,11 @@ export class Warden implements AsyncDisposable {
       expected: (address, session, client) => {
         processes.expect(address, session, client);
       },
+      settle: (address) => settle(address, { files: witnesses, processes }),
       timingSecret: timingSecret(hostKeys.map(({ privateKey }) => privateKey)),
+      tell: (front, notice) => {
+        this.#fronts.tell(front, notice);
+      },
       opened: ({ front, id, startedAt }) => {
         this.#recordings.opened(front, id, startedAt);
       },
@@ -322,12 +343,13 @@ export class Warden implements AsyncDisposable {
         this.#status?.refused(update.error.message);
         break;
       case "changed": {
-        if (!this.#isPossible(update.loaded.policy)) break;
+        if (!this.#isPossible(update.loaded)) break;
         this.#policy = update.loaded;
         const changes = update.changes.map((change) => `${showChange(change)} (${whenApplied(change.path)})`);
         this.#log.info({ policy: update.loaded.hash, changes }, "a new policy is in force");
         this.#status?.changed(update.loaded, changes);
         this.#fronts.tellAll({ kind: "configure", configuration: this.#configuration() });
+        this.#answers?.policyChanged();
         this.#pool?.policyChanged();
         this.#keeper?.policyChanged();
         this.#archivist.tell({ kind: "policy", ...this.#archiving });
@@ -341,13 +363,19 @@ export class Warden implements AsyncDisposable {
   }
 
   /** Whether the engine can contain what that policy asks for; with one that it cannot no sandbox could be made. */
-  #isPossible(policy: Policy): boolean {
+  #isPossible({ policy, path }: LoadedPolicy): boolean {
     try {
-      this.#pool?.require(policy);
+      const all = everyPolicy(policy);
+      for (const each of all) this.#pool?.require(each);
+      requireCaps(
+        this.#options.fence.engine,
+        all.map(({ network }) => network),
+      );
       return true;
     } catch (error) {
       this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
-      this.#status?.refused(error instanceof Error ? error.message : String(error));
+      const remedy = error instanceof MitsubakoError && error.remedy !== undefined ? ` ${error.remedy}` : "";
+      this.#status?.refused(`${path}: ${error instanceof Error ? error.message : String(error)}${remedy}`);
       return false;
     }
   }
@@ -389,27 +417,11 @@ export class Warden implements AsyncDisposable {
 
   #configuration(): FrontConfiguration {
     const { persona, hostKeys, sensor } = this.#options;
-    const { policy, hash } = this.#policy;
     return {
       sensor,
-      policy: hash,
-      persona: {
-        ...persona,
-        ...(policy.auth.methods ? { methods: policy.auth.methods } : {}),
-        ...(policy.persona.banner === undefined ? {} : { banner: policy.persona.banner }),
-      },
+      policy: this.#policy.hash,
+      persona,
       hostKeys,
-      maxTries: policy.auth.maxTries,
-      deadlines: {
-        login: policy.deadlines.login,
-        session: policy.deadlines.session,
-        idle: policy.deadlines.idle,
-      },
-      limits: {
-        channels: policy.limits.channels,
-        requestsPerSecond: policy.limits.requestsPerSecond,
-        recordingSize: policy.limits.recordingSize,
-      },
     };
   }
 
@@ -417,8 +429,12 @@ export class Warden implements AsyncDisposable {
     if (notice.kind === "ready") return;
     const session = this.#sessions.of(front, notice.session);
     if (!session) return;
-    if (notice.kind === "logged-in") session.loggedIn();
-    else {
+    if (notice.kind === "logged-in") {
+      session.loggedIn();
+      const profile = session.resolved?.profile;
+      if (profile !== undefined)
+        this.#log.info({ session: session.id, profile }, "a session has logged in that a profile is for");
+    } else {
       if (notice.reason === "recording-failed" || notice.reason === "internal-error")
         this.#log.error({ session: session.id, reason: notice.reason }, "a session ended because of us");
       void this.#over(session);

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import ts from "typescript";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const SCHEMAS = ["policy.ts", "policy-network.ts", "policy-keeping.ts"].map(
-  (name) => `${ROOT}gateway/model/${name}`,
-);
+const SCHEMAS = [
+  ...["policy.ts", "policy-sections.ts", "policy-network.ts", "policy-keeping.ts", "policy-profile.ts"],
+].map((name) => `${ROOT}gateway/model/${name}`);
 /** They look at every key alike; that is not what a key is for. */
 const NOT_A_USE = [
   "policy/contradictions.ts",

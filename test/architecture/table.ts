@@ -59,6 +59,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "model/policy.ts",
     "model/policy-keeping.ts",
     "model/policy-network.ts",
+    "model/policy-profile.ts",
+    "model/policy-sections.ts",
     "model/policy-units.ts",
     "model/policy-webhook.ts",
     "policy/",
@@ -67,6 +69,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   yaml: ["policy/"],
   re2js: ["policy/"],
+  maxmind: ["policy/"],
   "ipaddr.js": ["policy/", "firewall/"],
   "lru-cache": ["policy/", "sandbox/"],
   // Which names can be somebody's: the registries' suffixes.

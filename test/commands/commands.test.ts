@@ -247,7 +247,8 @@ test("root reading an index leaves nothing of its own beside it", async (t) => {
   assert.equal(process.getuid?.(), 0, "this test gives files to another user, which needs root");
   const data = await told(t);
   const archivist = 1_900_000_063;
-  chownSync(join(data, "recordings"), archivist, archivist);
+  mkdirSync(join(data, "events"), { recursive: true });
+  chownSync(join(data, "events"), archivist, archivist);
   chmodSync(data, 0o1771);
   await rebuildIndex(data);
   assert.equal(statSync(join(data, "index.sqlite")).uid, archivist);

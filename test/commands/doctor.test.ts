@@ -55,6 +55,19 @@ test("what holds on this machine is said to hold", async () => {
   assert.equal(of("user namespaces").state, facts.remap.uid === 0 ? "warning" : "good");
 });
 
+test("what policy check warns of is said, and Docker Engine is asked whether it has user namespaces", async () => {
+  const policy =
+    "sandbox: { most: 2, disk: 64m, life: 1h }\ndeadlines: { idle: 5m }\nlimits: { diskFloor: 1m }";
+  const { stdout } = await mitsubako("doctor", policy, "--no-probe", "--json");
+  const said = (JSON.parse(stdout.toString()) as (Finding & { what: string })[])
+    .filter(({ what, state }) => what === "policy" && state === "warning")
+    .map(({ says }) => says);
+  assert.ok(said.some((says) => /policy\.yaml:\d+:\d+: deadlines\.session is 6h, longer than/.test(says)));
+  const ofRoot = said.filter((says) => says.includes("auth.root"));
+  if (facts.remap.uid === 0) assert.match(ofRoot[0] ?? "", /Docker Engine here has none/);
+  else assert.deepEqual(ofRoot, []);
+});
+
 test("each limit that this machine cannot hold is named, and what has to be done", async () => {
   const policy = `sandbox: { most: 4000, memory: 100g, disk: 100g, deviceWriteRate: 1m, cpuset: "0-99" }
 limits: { connections: 100000, diskFloor: 1m }`;

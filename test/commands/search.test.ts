@@ -215,6 +215,7 @@ test("a filter that means nothing is told with its option and what to write", as
     [{ hassh: "0".repeat(33) }, /^--hassh 0+ is none\.$/, /6 to 32/],
     [{ sandbox: ".." }, /^--sandbox \.\. is none\.$/, /3 to 12/],
     [{ minDuration: "long" }, /^--min-duration long is no length/, /5m/],
+    [{ typist: "cat" }, /^--typist cat is nobody/, /human or machine/],
     [{ limit: "0" }, /^--limit 0 is no number/, /1 or more/],
     [{ loggedIn: true, failed: true }, /^--logged-in and --failed/, /one of them/],
   ] as const)
@@ -249,7 +250,7 @@ test("each filter of the code is an option of the command line", () => {
       "loggedIn",
       "minDuration",
     ],
-    ...["password", "persona", "sandbox", "sha256", "since", "source", "until", "user"],
+    ...["password", "persona", "sandbox", "sha256", "since", "source", "typist", "until", "user"],
   ]);
 });
 

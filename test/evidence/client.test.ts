@@ -30,6 +30,16 @@ const TYPISTS: Readonly<Record<string, TypistRule>> = {
   exec: "nothing-typed",
 };
 
+test("where retention has dropped passwords, the order is not made up", async () => {
+  const talk = new Conversation().hello();
+  for (const password of ["1", "2", "3"]) talk.password("root", password, "refused");
+  for (const [place, entry] of talk.entries.entries())
+    if (entry.type === "fact" && entry.fact.kind === "credential" && entry.fact.attempt < 3)
+      talk.entries[place] = { ...entry, fact: { kind: "credential-dropped", attempt: entry.fact.attempt } };
+  const { count, users, passwords, dropped, order } = (await extractEvidence(talk.whole())).client.attempts;
+  assert.deepEqual([count, users, passwords, dropped, order], [3, 1, 1, 2, "dropped"]);
+});
+
 describe("who typed, in real streams", () => {
   for (const [name, rule] of Object.entries(TYPISTS))
     test(`${name}: ${rule}`, async () => {

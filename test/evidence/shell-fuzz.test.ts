@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GrowingFiles } from "../../gateway/evidence/shell-files.ts";
+import { GrowingFiles } from "../../gateway/evidence/growing-files.ts";
 import { ShellChannel } from "../../gateway/evidence/shell-channel.ts";
 
 /** Far over what it takes on a busy machine (a second or two), far under what grows with the square. */

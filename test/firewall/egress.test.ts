@@ -13,6 +13,8 @@ interface Cap {
 
 const MEBIBYTE = 2 ** 20;
 const HOST = "192.0.2.2";
+/** Bytes in 0.7 s: what a sender that is not heard tries again. Open, it would be some 17,000,000. */
+const TRIED_AGAIN = 500_000;
 
 // Each has a machine of its own, and waits for most of the time.
 describe("ways out of a sandbox", { concurrency: 2 }, () => {
@@ -141,21 +143,21 @@ describe("ways out of a sandbox", { concurrency: 2 }, () => {
 
       it("rules lost in mid-download: it stops at once, is noticed, and what was used is not given again", () => {
         const { grew, noticed, left: remaining } = more("rules lost in mid-download");
-        assert.ok((grew ?? NaN) < 20_000, `${grew} bytes`);
+        assert.ok((grew ?? NaN) < TRIED_AGAIN, `${grew} bytes`);
         assert.ok((noticed ?? 0) >= 2);
         assert.ok(remaining?.length === 4 && remaining.every((cap) => cap.left === 0));
       });
 
       it("a policy that shuts takes effect on what runs", () => {
         const { grew, changed } = more("shut while it runs");
-        assert.ok((grew ?? NaN) < 20_000, `${grew} bytes`);
+        assert.ok((grew ?? NaN) < TRIED_AGAIN, `${grew} bytes`);
         assert.deepEqual(changed, []);
       });
 
       it("rules that cannot be replaced let nothing more out, until they can", () => {
         const { grew, noticed, refused } = more("rules that cannot be replaced");
         assert.equal(refused, "firewall-failed");
-        assert.ok((grew ?? NaN) < 20_000, `${grew} bytes`);
+        assert.ok((grew ?? NaN) < TRIED_AGAIN, `${grew} bytes`);
         assert.ok((noticed ?? 0) >= 1);
       });
 

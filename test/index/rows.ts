@@ -8,6 +8,8 @@ export const ROWS: Readonly<Record<string, string>> = {
   ),
   traits: "SELECT session, typist, typist_rule, hex(list), pairs FROM traits ORDER BY 1",
   network_tries: "SELECT * FROM network_tries ORDER BY 1, 2, 3, 4, 5, 6, 7",
+  connects: "SELECT * FROM connects ORDER BY 1, 2, 3",
+  paces: "SELECT * FROM paces ORDER BY 1",
   texts: "SELECT kind, text, hex(digest) FROM texts ORDER BY 1, 2",
   parts: "SELECT term, doc FROM texts_threes ORDER BY 1",
   mentions:

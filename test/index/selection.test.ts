@@ -114,6 +114,8 @@ const QUESTIONS: readonly Question[] = [
   { options: { loggedIn: true }, means: (one) => summary(one).loggedIn },
   { options: { failed: true }, means: (one) => !summary(one).loggedIn && summary(one).attempts > 0 },
   { options: { live: true }, means: () => false },
+  { options: { typist: "machine" }, means: (one) => one.evidence.client.typist === "machine" },
+  { options: { typist: "human", loggedIn: true }, means: (one) => one.evidence.client.typist === "human" },
   { options: { minDuration: "10m" }, means: (one) => summary(one).duration >= 600_000_000_000n },
   {
     options: { user: "root", command: "wget", loggedIn: true, since: "5h" },

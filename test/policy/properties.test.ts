@@ -32,8 +32,8 @@ const MATCHERS = [
 function validValue(node: SchemaNode, random: Random): unknown {
   if (node.properties !== undefined) {
     const entries = Object.entries(node.properties).flatMap(([key, child]) => {
-      // Another file's content is not made here.
-      if (key === "extends") return [];
+      // Other files' content is not made here, and without a database nobody may ask for what is in it.
+      if (["extends", "sourceFile", "geo", "country", "as"].includes(key)) return [];
       const isNeeded = node.required?.includes(key) === true;
       return isNeeded || random.next() < 0.5 ? [[key, validValue(child, random)] as const] : [];
     });
@@ -69,6 +69,8 @@ function validValue(node: SchemaNode, random: Random): unknown {
       return `192.0.2.${random.below(256)}`;
     case "IPv4 range":
       return random.pick(["192.168.7.0/24", "10.1.2.3"]);
+    case "listener":
+      return random.pick([22, "192.0.2.1:22", "[2001:db8::1]:2222"]);
     case "start:rate:full":
       return `10:${random.below(100) + 1}:${random.below(100) + 10}`;
   }
@@ -82,6 +84,10 @@ function validValue(node: SchemaNode, random: Random): unknown {
   }
   if (node.type === "number") return 0.01 + random.below(100) / 4;
   if (node.expected?.includes("CPU numbers") === true) return random.pick(["0", "0-1", "0,2"]);
+  if (node.expected?.includes("time of day") === true) return random.pick(["00:00", "08:30", "22:00"]);
+  if (node.expected?.includes("time zone") === true) return random.pick(["UTC", "Europe/Berlin"]);
+  if (node.anyOf !== undefined)
+    return validValue(random.next() < 0.5 ? (node.anyOf[0] ?? {}) : (node.anyOf.at(-1) ?? {}), random);
   const named = /such as ([^\s,]*[^\s,:])/.exec(node.expected ?? "")?.[1];
   return named ?? random.pick(["abc", "x-1", "debian"]);
 }
@@ -224,7 +230,7 @@ describe("policies that are made at random", () => {
         for (const { message } of result.problems) {
           assert.match(
             message,
-            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+|less than the first pause|plaintext|has closed/,
+            /goes with|earlier rule|listed twice|only \d+ sandboxes|no effect without|means nothing for|holds \d+|less than the first pause|plaintext|has closed|earlier profile|never matches first|has no condition|one of from and to|same as from|never applies/,
             `seed ${seed}`,
           );
         }

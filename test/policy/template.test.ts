@@ -30,7 +30,7 @@ describe("the annotated template", () => {
     const bare = template
       .split("\n")
       // Lists that are there, and empty, have their example below them.
-      .filter((line) => !/^ *(rules|ports): \[\]$/.test(line))
+      .filter((line) => !/^ *(rules|ports|profiles): \[\]$/.test(line))
       .map((line) => {
         const [, indent = "", key = "", rest = ""] = /^( *)# ([A-Za-z]+:|-)( .*)?$/.exec(line) ?? [];
         const isExample = key === "-" || keys.has(key.slice(0, -1));
@@ -38,11 +38,13 @@ describe("the annotated template", () => {
           ? `${indent}${key === "-" ? "  " : ""}${key}${rest}`
           : line.replace(/^( *)# {3}- /, "$1  - ");
       })
-      .filter((line) => !line.startsWith("extends:"))
+      // Other files are not there.
+      .filter((line) => !/^(extends| {2}country| {2}as):/.test(line))
       .join("\n");
     const policy = policyOf(bare);
     assert.equal(policy.auth.rules.length, 2);
     assert.equal(policy.network.ports.length, 1);
+    assert.equal(policy.profiles.length, 2);
     assert.equal(policy.network.bandwidth.up, 128_000);
   });
 

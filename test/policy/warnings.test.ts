@@ -6,7 +6,7 @@ import { checkPolicies, policyFilesIn, renderCheck } from "../../gateway/policy/
 import { parsePolicy } from "../../gateway/policy/load.ts";
 import { PolicyError } from "../../gateway/policy/problem.ts";
 import { warnings } from "../../gateway/policy/warnings.ts";
-import type { Circumstances } from "../../gateway/policy/warnings.ts";
+import type { Circumstances } from "../../gateway/policy/circumstances.ts";
 import { policyOf } from "./policy-of.ts";
 
 function warningsOf(yaml: string, circumstances: Circumstances = {}): string[] {
@@ -69,6 +69,21 @@ describe("warnings", () => {
       "network: {egress: limited, openFences: [10.0.0.0/8]}\n",
       /^2:41 network\.openFences\[0\] lets strangers connect to 10\.0\.0\.0\/8/,
     ],
+    [
+      "sshd alone does not fit",
+      "sandbox:\n  memory: 48m\n",
+      /^3:11 sandbox\.memory is 48 MiB: sshd takes 16 MiB .* 3 fit at once, and 50 may come of one address.*Write 128 MiB or more, or limits\.connectionsPerSource: 3$/,
+    ],
+    [
+      "sshd alone does not fit, for who is there at night",
+      "sandbox: {memory: 128m}\nprofiles:\n  - name: night\n    match: {time: {from: '22:00', to: '06:00'}}\n    sandbox: {memory: 32m}\n",
+      /^6:23 in profile "night" \(line 4\): sandbox\.memory is 32 MiB/,
+    ],
+    [
+      "a profile whose sessions outlive its sandboxes",
+      "deadlines: {session: 2h, idle: 5m}\nprofiles:\n  - name: short\n    match: {source: 192.0.2.1}\n    sandbox: {life: 1h, idle: 10m}\n",
+      /^2:22 in profile "short" \(line 4\): deadlines\.session is 2h, longer than .*sandbox\.life: 1h/,
+    ],
     ["no floor for the disk", "limits: {diskFloor: 0}\n", /^2:21 limits\.diskFloor is 0.*Write 2 GiB$/],
     [
       "events that anybody on the way can read",
@@ -97,6 +112,35 @@ describe("warnings", () => {
     assert.deepEqual(found("{otherwise: reject}"), []);
     assert.deepEqual(found("{otherwise: reject, rules: [{user: admin, verdict: accept}]}"), []);
     assert.deepEqual(found('{otherwise: reject, rules: [{user: "r??t", verdict: accept}]}'), ["1 auth.root"]);
+  });
+
+  test("what Docker Engine says of user namespaces settles it; without it that is said", () => {
+    const found = (circumstances: Circumstances, yaml = "{}") => {
+      const result = parsePolicy(Buffer.from(`auth: ${yaml}`), "x.yaml");
+      assert.ok("document" in result);
+      return warnings(result.loaded.policy, result.document, circumstances).map(({ message }) => message);
+    };
+    assert.match(found({})[0] ?? "", /where Docker Engine has none \(`doctor` asks it/);
+    assert.match(
+      found({ userNamespaces: false })[0] ?? "",
+      /and Docker Engine here has none: a sandbox's root/,
+    );
+    assert.deepEqual(found({ userNamespaces: true }), []);
+    const profile = `{root: refuse}\nprofiles: [{name: p, match: {listener: 22}, auth: {root: allow}}]`;
+    assert.match(found({}, profile)[0] ?? "", /^in profile "p" \(line 2\): auth\.root is allow/);
+  });
+
+  test("what a policy warns of is not said again for profiles that have no part in it", () => {
+    const yaml = `deadlines: {session: 12h}\nprofiles: [{name: p, match: {listener: 22}, auth: {maxTries: 2}}]\n`;
+    assert.equal(warningsOf(yaml).length, 1);
+  });
+
+  test("room for sessions: few at once, or one sandbox each, need little", () => {
+    assert.deepEqual(warningsOf("sandbox: {memory: 48m}\nlimits: {connectionsPerSource: 3}\n"), []);
+    assert.deepEqual(warningsOf("sandbox: {memory: 32m, mode: fresh}\n"), []);
+    assert.deepEqual(warningsOf("sandbox: {memory: 128m}\n"), []);
+    const shared = "source: {by: network}\nsandbox: {memory: 64m}\nlimits: {connectionsPerSource: 3}\n";
+    assert.match(warningsOf(shared)[0] ?? "", /Write 128 MiB or more$/);
   });
 
   test("rules below one that takes everybody", () => {

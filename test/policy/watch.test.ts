@@ -109,6 +109,44 @@ describe("a policy that is changed while it is in force", { timeout: 20_000 }, (
     assert.equal((await next()).loaded.policy.sensor, "two");
   });
 
+  test("the base of a refused file is watched: one that was missing, and one in a folder that is made later", async (t) => {
+    const folder = await folderFor(t);
+    const path = join(folder, "p.yaml");
+    const { watch, next } = await watched(t, path, "sensor: a\n");
+    await writeFile(path, "extends: below/deep/base.yaml\nsensor: b\n");
+    assert.equal((await next()).outcome, "refused");
+    await mkdir(join(folder, "below", "deep"), { recursive: true });
+    await writeFile(join(folder, "below", "deep", "base.yaml"), "sandbx: 1\n");
+    const worse = await next();
+    assert.ok(worse.outcome === "refused" && worse.error.message.includes('base.yaml:1:1: "sandbx"'));
+    await writeFile(join(folder, "below", "deep", "base.yaml"), "sandbox: {most: 7}\n");
+    const mended = await next();
+    assert.equal(mended.outcome, "changed");
+    assert.deepEqual([mended.loaded.policy.sensor, mended.loaded.policy.sandbox.most], ["b", 7]);
+    // The folder goes and another one comes in its place.
+    await mkdir(join(folder, "other"));
+    await writeFile(join(folder, "other", "base.yaml"), "sandbox: {most: 8}\n");
+    await rename(join(folder, "below", "deep"), join(folder, "below", "gone"));
+    assert.equal((await next()).outcome, "refused");
+    await rename(join(folder, "other"), join(folder, "below", "deep"));
+    const replaced = await next();
+    assert.deepEqual([replaced.outcome, replaced.loaded.policy.sandbox.most], ["changed", 8]);
+    await writeFile(join(folder, "below", "deep", "base.yaml"), "sandbox: {most: 9}\n");
+    assert.equal((await next()).loaded.policy.sandbox.most, 9);
+    assert.equal(watch.loaded.policy.sandbox.most, 9);
+  });
+
+  test("what reload refused is told to be right when it is saved as it was", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, next, updates } = await watched(t, path, "sensor: a\n");
+    await writeFile(path, "sensr: a\n");
+    assert.equal((await watch.reload()).outcome, "refused");
+    await later(300);
+    assert.deepEqual(updates, [], "the caller of reload was told");
+    await writeFile(path, "sensor: a\n");
+    assert.equal((await next()).outcome, "same");
+  });
+
   test("reload answers at once, one call after another; nothing is told after the end", async (t) => {
     const path = join(await folderFor(t), "p.yaml");
     const { watch, updates } = await watched(t, path, "sensor: a\n");

@@ -70,6 +70,7 @@ export async function openWorkbench(
     ground: {
       admit: () => Promise.resolve(),
       started: () => Promise.resolve(),
+      assigned: () => Promise.resolve(),
       ending: () => Promise.resolve(),
       dismiss: () => Promise.resolve(),
     },

@@ -32,6 +32,8 @@ const [A, B, C] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"] as [SessionId
 const READERS = 1_900_000_063;
 
 /** The warden's parts, on a data folder of their own, with a sandbox in which sessions can be said to be. */
+const LISTENER = { address: "192.0.2.1", port: 22 };
+
 class Bench {
   readonly data: string;
   readonly told: [front: number, WardenNotice][] = [];
@@ -76,7 +78,7 @@ class Bench {
       () => undefined,
       () => undefined,
     );
-    const session = new LiveSession(id, front, { address: "192.0.2.7", port: 1 }, place);
+    const session = new LiveSession(id, front, { address: "192.0.2.7", port: 1 }, LISTENER, place);
     this.sessions.add(session);
     this.startedAt.set(id, session.startedAt);
     writeFileSync(join(this.data, livePath(0, id)), "a recording");

@@ -147,6 +147,7 @@ class ListeningGround implements Ground {
   }
 
   readonly admit: Ground["admit"] = (address) => this.#ground.admit(address);
+  readonly assigned: Ground["assigned"] = (address, network) => this.#ground.assigned(address, network);
   readonly ending: Ground["ending"] = (address) => this.#ground.ending(address);
   readonly dismiss: Ground["dismiss"] = (address) => this.#ground.dismiss(address);
   readonly started: Ground["started"] = async (sandbox) => {

@@ -42,7 +42,7 @@ export function deed(one: Observation, failures: Failures): string | undefined {
     case "transfer":
       return `[${one.channel}] ${one.direction} by ${one.protocol}: ${showable(one.path as ByteString)}, ${bytes(one.size)}${one.whole ? "" : ", not whole"}${one.sha256 === undefined ? "" : `, sha256 ${one.sha256}`}`;
     case "dropped":
-      return `[${one.channel}] wrote ${showable(one.path)} by shell (${one.way}${one.decoded === undefined ? "" : `, ${one.decoded}`}), ${bytes(one.size)}${one.sha256 === undefined ? ", not known in full" : `, sha256 ${one.sha256}`}`;
+      return `[${one.channel}] ${one.certainty === "written" ? "wrote" : "typed, not seen to be written:"} ${showable(one.path)} by shell (${one.way}${one.decoded === undefined ? "" : `, ${one.decoded}`}), ${bytes(one.size)}${one.sha256 === undefined ? ", not known in full" : `, sha256 ${one.sha256}`}`;
     case "file-operation":
       return `[${one.channel}] ${one.operation} ${showable(one.path as ByteString)}${one.to === undefined ? "" : ` → ${showable(one.to as ByteString)}`}${one.done ? "" : " (refused)"}`;
     case "forward":

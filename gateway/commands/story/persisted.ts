@@ -33,6 +33,7 @@ const NAMED: Partial<Record<IndicatorKind, string>> = {
   address: "address",
   wallet: "wallet",
   pool: "mining pool",
+  "user-agent": "user agent",
 };
 
 function chapter(

@@ -8,6 +8,7 @@ export const INDICATOR_KINDS = [
   "hash",
   "wallet",
   "pool",
+  "user-agent",
   "ssh-key",
   "user-made",
   "password-changed",

@@ -3,6 +3,7 @@ import type { Observed } from "../observation.ts";
 import { hostIndicator } from "./domain.ts";
 import type { Found } from "./indicator.ts";
 import { urlIndicators } from "./scan-urls.ts";
+import { agentIn } from "./user-agents.ts";
 
 /**
  * What was tried on the network, and forwards that were asked for: the names, and the addresses. Who tries more than MOST_TARGETS
@@ -36,7 +37,7 @@ function targetOf(one: Observed): string | undefined {
 
 function networkIndicators({ rule, protocol, to, name, data }: NetworkFact): Found[] {
   const named = name === undefined ? undefined : hostIndicator(name);
-  const found = named === undefined ? [] : [named];
+  const found = [...(named === undefined ? [] : [named]), ...agentIn(data ?? "")];
   const [, path] = /^(?:GET|POST|HEAD|PUT) (\/[!-~]{0,1500}) HTTP\/1/.exec(data ?? "") ?? [];
   if (path !== undefined && name !== undefined)
     found.push(...urlIndicators("http", `${name}${to.port === 80 ? "" : `:${to.port}`}${path}`));

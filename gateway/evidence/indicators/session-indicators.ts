@@ -11,6 +11,7 @@ import { written } from "./planting.ts";
 import { scanText } from "./scan-text.ts";
 import { commandIndicators, shellIndicators } from "./shell-text.ts";
 import { sshKeysIn } from "./ssh-keys.ts";
+import { agentIn } from "./user-agents.ts";
 import { verbOf } from "./verb.ts";
 
 /** The indicators in what was observed of a session, each with the entries that told it. Pure. */
@@ -65,12 +66,16 @@ class Session {
         return one.direction === "download" ? [] : broughtFile(one.path, one.sha256);
       case "dropped": {
         const isFile = one.size >= SMALLEST_DROPPED || one.decoded !== undefined;
-        return isFile && one.appended !== true ? broughtFile(one.path, one.sha256) : [];
+        return isFile && one.appended !== true && one.certainty === "written"
+          ? broughtFile(one.path, one.sha256)
+          : [];
       }
       case "file-operation":
         return one.done && one.to !== undefined && one.operation !== "hardlink" ? written(one.to, "") : [];
       case "forward":
         return this.#tried.of(one);
+      case "forward-data":
+        return agentIn(one.data);
       case "network":
       case "process":
       case "file":

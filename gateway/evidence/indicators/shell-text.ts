@@ -10,6 +10,7 @@ import { scanText } from "./scan-text.ts";
 import { wholeUrl } from "./scan-urls.ts";
 import { sshKeysIn } from "./ssh-keys.ts";
 import { tamperingOf } from "./tampering.ts";
+import { agentOf } from "./user-agents.ts";
 import { givenLines, printed, verbOf } from "./verb.ts";
 
 /**
@@ -62,6 +63,7 @@ export function commandIndicators(
     ...accountsOf(command, before, own),
     ...plantedBy(command, before),
     ...tamperingOf(command),
+    ...agentOf(command),
   ];
 }
 

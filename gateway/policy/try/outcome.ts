@@ -1,5 +1,7 @@
 import type { ByteString } from "../../model/bytes.ts";
-import type { Peak } from "./sandboxes.ts";
+import type { Limit } from "./limits.ts";
+import type { Reached } from "./reach.ts";
+import type { SandboxSum } from "./sandboxes.ts";
 
 /** One session that shows what is meant. */
 export interface Example {
@@ -28,31 +30,20 @@ export interface Outcome {
   readonly newlyIn: Counted;
   /** They were let in, and would not have been. */
   readonly newlyOut: Counted;
-  /** By the policy's key, in its order. */
+  /** How many sessions would have met it, and when the first of them; by the policy's key. */
   readonly limits: Readonly<Record<Limit, Counted>>;
-  readonly sandboxes: {
-    readonly made: number;
-    readonly peak: Peak;
-    readonly memory: number;
-    readonly disk: number;
-  };
+  readonly sandboxes: SandboxSum;
+  /** What sandboxes turned to, and what would have become of it. */
+  readonly outside: Reached;
   /** Attempts whose password is not known any more. */
   readonly withoutPassword: number;
+  /** Sessions that a limit of their time ended, which this policy would have let go on: what they would have done is not known. */
+  readonly cutThen: number;
+  /** Sessions whose sandbox used up a byte cap of their time. */
+  readonly cappedThen: number;
+  /** Sessions by the profile that they had when they ended; absent where the policy has none. */
+  readonly profiles?: Readonly<Record<string, number>>;
 }
-
-/** Keys of a policy that end a session, or keep one from beginning. */
-export const LIMITS = [
-  "limits.connections",
-  "limits.connectionsPerSource",
-  "auth.maxTries",
-  "deadlines.login",
-  "deadlines.session",
-  "sandbox.life",
-  "sandbox.most",
-  "limits.recordingSize",
-] as const;
-
-export type Limit = (typeof LIMITS)[number];
 
 const MOST_EXAMPLES = 5;
 

@@ -1,16 +1,45 @@
 import { BOT_PORTS } from "../../model/bot-ports.ts";
+import type { NetworkRule } from "../../model/network-facts.ts";
 import type { Policy } from "../../model/policy.ts";
+import { compileRanges } from "../ranges.ts";
+import type { RecordedConnect } from "./recorded.ts";
 
-export type Way = "deny" | "limited" | "sinkhole";
+/** `name`: looked up by a resolver of ours, or made up by it. */
+export type Way = "deny" | "limited" | "sinkhole" | "name";
 
-/** What a policy makes of a new TCP connection to a port outside. */
-export function wayTo(port: number, { ports, egress }: Policy["network"]): Way {
+/** What nothing lets through, whatever a policy says. */
+const NEVER: ReadonlySet<NetworkRule> = new Set<NetworkRule>([
+  ...(["host", "neighbour", "spoofed", "ipv6", "malformed", "flood"] as const),
+]);
+
+/** What a policy makes of what sandboxes turn to. @param fences ranges that are fenced without being named. */
+export function waysUnder(
+  network: Policy["network"],
+  fences: readonly string[],
+): (connect: Pick<RecordedConnect, "protocol" | "address" | "port" | "rule">) => Way {
+  const isShut = compileRanges([...fences, ...network.fences]);
+  const isOpened = compileRanges(network.openFences);
+  const hasNames = network.egress !== "deny" || network.ports.some(({ egress }) => egress !== "deny");
+  return ({ protocol, address, port, rule }) => {
+    if (NEVER.has(rule) || address.includes(":")) return "deny";
+    if (port === 53 && (protocol === "tcp" || protocol === "udp") && hasNames) return "name";
+    if (isShut(address) && !isOpened(address)) return "deny";
+    return wayTo(protocol, port, network);
+  };
+}
+
+/** What a policy makes of something new to a port outside. */
+export function wayTo(
+  protocol: RecordedConnect["protocol"],
+  port: number,
+  { ports, egress }: Policy["network"],
+): "deny" | "limited" | "sinkhole" {
   const entry = ports.find(
-    ({ protocol, ports: ranges }) =>
-      protocol === "tcp" && (ranges?.some(([from, to]) => port >= from && port <= to) ?? true),
+    (one) =>
+      one.protocol === protocol && (one.ports?.some(([from, to]) => port >= from && port <= to) ?? true),
   );
   const way = entry?.egress ?? (egress === "dns" ? "deny" : egress);
-  const isBots = BOT_PORTS.some(([from, to]) => port >= from && port <= to);
+  const isBots = protocol === "tcp" && BOT_PORTS.some(([from, to]) => port >= from && port <= to);
   return way === "limited" && isBots ? "deny" : way;
 }
 

@@ -2,27 +2,37 @@
  * What another policy would have made of recorded sessions. Pure: the same policy and sessions give the same outcome.
  * Strangers are taken to do what they did, in the order in which they did it, until it would have ended.
  */
-import { toByteString } from "../../model/bytes.ts";
-import type { ByteString } from "../../model/bytes.ts";
 import type { Policy } from "../../model/policy.ts";
-import { isUserName } from "../../model/user-name.ts";
-import { AttemptMemory } from "../attempts.ts";
-import { decide } from "../decide.ts";
-import { sourceKey } from "../source.ts";
-import { LIMITS, nobody, tally } from "./outcome.ts";
-import type { Counted, Example, Limit, Outcome } from "./outcome.ts";
-import type { RecordedAttempt, RecordedSession } from "./recorded.ts";
+import { Agenda } from "./agenda.ts";
+import { firstCut, wasCut, type Cut } from "./cuts.ts";
+import { Doors } from "./doors.ts";
+import { inOrder, type Happening } from "./happenings.ts";
+import { LIMITS, type Limit } from "./limits.ts";
+import { TriedLogins } from "./logins.ts";
+import { nobody, tally } from "./outcome.ts";
+import type { Counted, Example, Outcome } from "./outcome.ts";
+import { waysUnder } from "./outside.ts";
+import { Reach } from "./reach.ts";
+import type { RecordedAttempt, RecordedConnect, RecordedSession } from "./recorded.ts";
 import { TriedSandboxes } from "./sandboxes.ts";
-import type { TriedSandbox } from "./sandboxes.ts";
+import { credentialOf, type PolicyOf, type Visit } from "./visit.ts";
 
-/** `progress` is told of whole percents. */
+export interface ReplayOptions {
+  /** What the policy is for a session; for all the same if absent. */
+  readonly policyOf?: PolicyOf;
+  /** Ranges that are fenced without being named. */
+  readonly fences?: readonly string[];
+  /** Told of whole percents. */
+  readonly progress?: (percent: number) => void;
+}
+
 export function replayUnder(
   policy: Policy,
   sessions: readonly RecordedSession[],
-  progress: (percent: number) => void = () => undefined,
+  { policyOf = () => ({ policy }), fences = [], progress = () => undefined }: ReplayOptions = {},
 ): Outcome {
-  const replay = new Replay(policy);
-  const happenings = inOrder(policy, sessions);
+  const replay = new Replay(policy, policyOf, fences);
+  const happenings = inOrder(sessions, policyOf);
   const step = Math.max(1, Math.floor(happenings.length / 100));
   for (const [index, happening] of happenings.entries()) {
     if (index % step === 0) progress(Math.floor((index * 100) / happenings.length));
@@ -31,92 +41,59 @@ export function replayUnder(
   return replay.outcome(sessions);
 }
 
-interface Visit {
-  readonly session: RecordedSession;
-  /** `outside`: not logged in yet. */
-  state: "outside" | "inside" | "over";
-  isCounted: boolean;
-  refusals: number;
-  sandbox: TriedSandbox | undefined;
-  /** How it was let in, or refused last. */
-  last: Example | undefined;
-  wasIn: boolean;
-}
-
-interface Happening {
-  readonly at: number;
-  /** What comes first of what happens at the same time. */
-  readonly kind: 0 | 1 | 2 | 3;
-  readonly visit: Visit;
-  readonly attempt?: number;
-}
-
-const [BEGINS, TRIES, LOGIN_IS_OVER, ENDS] = [0, 1, 2, 3] as const;
-
-function inOrder({ deadlines }: Policy, sessions: readonly RecordedSession[]): Happening[] {
-  const happenings = sessions.flatMap((session) => {
-    const visit: Visit = {
-      ...{ session, state: "over", isCounted: false, refusals: 0 },
-      ...{ sandbox: undefined, last: undefined, wasIn: false },
-    };
-    const login = session.started + deadlines.login * 1000;
-    const end = Math.min(session.ended, session.started + deadlines.session * 1000);
-    const tries = session.attempts.map(({ at }, attempt): Happening => ({ at, kind: TRIES, visit, attempt }));
-    return [
-      { at: session.started, kind: BEGINS, visit },
-      ...tries,
-      ...(login < session.ended ? [{ at: login, kind: LOGIN_IS_OVER, visit }] : []),
-      { at: Math.max(end, session.started), kind: ENDS, visit },
-    ];
-  });
-  // The sort is stable: what is equal stays as the sessions came.
-  return happenings.sort((one, other) => one.at - other.at || one.kind - other.kind);
-}
-
 class Replay {
-  readonly #policy: Policy;
+  readonly #policyOf: PolicyOf;
   readonly #sandboxes: TriedSandboxes;
-  readonly #memory: AttemptMemory;
-  readonly #connections = new Map<string, number>();
-  #connected = 0;
+  readonly #logins: TriedLogins;
+  readonly #doors: Doors;
+  readonly #cuts = new Agenda<Cut & { readonly visit: Visit }>();
+  readonly #reach = new Reach();
   #now = 0;
-  #withoutPassword = 0;
+  #wouldBeIn = 0;
+  #cutThen = 0;
+  readonly #capped = new Set<string>();
   readonly #newlyIn = nobody();
   readonly #newlyOut = nobody();
   readonly #limits = Object.fromEntries(LIMITS.map((limit) => [limit, nobody()])) as Record<Limit, Counted>;
-  #wouldBeIn = 0;
+  /** Limits that only stop what a sandbox sends count a session once. */
+  readonly #met = new Set<string>();
+  readonly #profiles = new Map<string, number>();
 
-  constructor(policy: Policy) {
-    this.#policy = policy;
-    this.#sandboxes = new TriedSandboxes(policy.sandbox);
-    this.#memory = new AttemptMemory(policy.auth.memory, { now: () => this.#now / 1000 });
+  constructor(policy: Policy, policyOf: PolicyOf, fences: readonly string[]) {
+    this.#policyOf = policyOf;
+    const ways = new Map<Policy["network"], ReturnType<typeof waysUnder>>();
+    this.#sandboxes = new TriedSandboxes(policy.sandbox.most, (network) => {
+      let known = ways.get(network);
+      if (known === undefined) ways.set(network, (known = waysUnder(network, fences)));
+      return known;
+    });
+    this.#logins = new TriedLogins(policy.auth, this.#sandboxes);
+    this.#doors = new Doors(policy.limits);
   }
 
-  take({ at, kind, visit, attempt }: Happening): void {
+  take(happening: Happening): void {
+    const { at, kind, visit } = happening;
+    while (this.#cuts.next < at || (kind === "ends" && this.#cuts.next === at)) this.#cut();
     this.#now = at;
     switch (kind) {
-      case BEGINS:
+      case "begins":
         this.#begins(visit);
         break;
-      case TRIES:
-        if (visit.state === "outside") this.#tries(visit, attempt ?? 0);
+      case "tries":
+        if (visit.state === "outside") this.#tries(visit, happening.attempt, happening.isLast);
         break;
-      case LOGIN_IS_OVER:
-        if (visit.state !== "outside") break;
-        this.#hits("deadlines.login", visit);
-        this.#leaves(visit);
+      case "connects":
+        this.#connects(visit, happening.connect);
         break;
-      case ENDS:
+      case "ends":
         this.#ends(visit);
         break;
       default:
-        kind satisfies never;
+        happening satisfies never;
     }
   }
 
   outcome(sessions: readonly RecordedSession[]): Outcome {
-    const { made, peak } = this.#sandboxes.finish();
-    const { memory, swap, disk } = this.#policy.sandbox;
     return {
       sessions: sessions.length,
       attempts: sessions.reduce((sum, { attempts }) => sum + attempts.length, 0),
@@ -124,137 +101,116 @@ class Replay {
       newlyIn: this.#newlyIn,
       newlyOut: this.#newlyOut,
       limits: this.#limits,
-      sandboxes: { made, peak, memory: peak.count * (memory + swap), disk: peak.count * disk },
-      withoutPassword: this.#withoutPassword,
+      sandboxes: this.#sandboxes.finish(),
+      outside: this.#reach.reached,
+      withoutPassword: this.#logins.withoutPassword,
+      cutThen: this.#cutThen,
+      cappedThen: this.#capped.size,
+      ...(this.#profiles.size === 0 ? {} : { profiles: Object.fromEntries([...this.#profiles].sort()) }),
     };
   }
 
   #begins(visit: Visit): void {
-    const { address } = visit.session;
-    const ofSource = this.#connections.get(address) ?? 0;
-    const { connections, connectionsPerSource } = this.#policy.limits;
-    if (this.#connected >= connections) this.#hits("limits.connections", visit);
-    else if (ofSource >= connectionsPerSource) this.#hits("limits.connectionsPerSource", visit);
-    else {
-      visit.state = "outside";
-      visit.isCounted = true;
-      this.#connected++;
-      this.#connections.set(address, ofSource + 1);
+    const { policy } = visit.resolved;
+    const shut = this.#doors.enter(visit.session.address, policy.limits.connectionsPerSource);
+    if (shut !== undefined) {
+      this.#hits(shut, visit);
+      return;
     }
+    visit.state = "outside";
+    visit.isCounted = true;
+    const { login, session } = policy.deadlines;
+    const [limit, after] =
+      login <= session ? (["deadlines.login", login] as const) : (["deadlines.session", session] as const);
+    this.#notes({ limit, at: this.#now + after * 1000 }, visit);
   }
 
-  #tries(visit: Visit, index: number): void {
-    const attempt = visit.session.attempts[index];
-    if (attempt === undefined || attempt.method === "none" || attempt.outcome === "key-acceptable") return;
-    const rule =
-      attempt.method === "publickey" ? this.#tryKey(visit, attempt) : this.#tryPassword(visit, attempt);
-    visit.last = { ...this.#example(visit), ...credentialOf(attempt), rule: rule.rule };
-    if (rule.sandbox !== undefined) {
+  #tries(visit: Visit, attempt: RecordedAttempt, isLast: boolean): void {
+    if (attempt.method === "none" || attempt.outcome === "key-acceptable") return;
+    const { maxTries } = visit.resolved.policy.auth;
+    visit.resolved = this.#policyOf(visit.session, attempt.user);
+    const tried = this.#logins.judge(visit, attempt);
+    visit.last = { ...this.#example(visit), ...credentialOf(attempt), rule: tried.rule };
+    if (tried.sandbox !== undefined) {
       visit.state = "inside";
       visit.wasIn = true;
-      visit.sandbox = rule.sandbox;
-      rule.sandbox.sessions++;
+      visit.sandbox = visit.home = tried.sandbox;
+      tried.sandbox.sessions++;
       this.#wouldBeIn++;
+      this.#doors.loggedIn();
+      const cut = firstCut(visit.session, visit.resolved.policy, tried.sandbox.lifeEnds);
+      if (cut !== undefined) this.#notes(cut, visit);
       return;
     }
     visit.refusals++;
-    if (rule.isClosed === true) this.#leaves(visit);
-    else if (visit.refusals >= this.#policy.auth.maxTries) {
+    if (tried.isWithoutSandbox === true) {
+      this.#hits("sandbox.most", visit);
+      this.#leaves(visit);
+    } else if (visit.refusals >= maxTries) {
       // Who would have gone away by themselves did not meet it.
-      if (index + 1 < visit.session.attempts.length) this.#hits("auth.maxTries", visit);
+      if (!isLast) this.#hits("auth.maxTries", visit);
       this.#leaves(visit);
     }
   }
 
-  /** Only what a sandbox knows lets a key in; whether it knew this one was recorded. */
-  #tryKey(visit: Visit, attempt: RecordedAttempt): Tried {
-    const sandbox =
-      attempt.outcome === "accepted"
-        ? this.#sandboxes.living(this.#keyOf(visit, attempt), attempt.at)
-        : undefined;
-    return sandbox === undefined ? { rule: "method" } : { rule: "sandbox", sandbox };
-  }
-
-  #tryPassword(visit: Visit, attempt: RecordedAttempt): Tried {
-    const { address } = visit.session;
-    const { at, user = NOTHING } = attempt;
-    if (attempt.password === undefined) this.#withoutPassword++;
-    // What they typed is not known: something that can be let in stands for it.
-    const password = attempt.password ?? UNKNOWN;
-    const key = this.#keyOf(visit, attempt);
-    const earlier = this.#memory.count(sourceKey(this.#policy, address));
-    const living = isUserName(user) ? this.#sandboxes.living(key, at) : undefined;
-    const known = living?.accounts.get(user);
-    if (living !== undefined && known !== undefined) {
-      // Where a sandbox decided, it knew: a password may have been changed inside.
-      const isRight = attempt.by === "sandbox" ? attempt.outcome === "accepted" : known === password;
-      return isRight ? { rule: "sandbox", sandbox: living } : { rule: "sandbox" };
+  /** Of a session that would have ended by then nobody knows what its programs would have done; of what was left behind it is known. */
+  #connects(visit: Visit, connect: RecordedConnect): void {
+    const { home, session, state } = visit;
+    const isLate = connect.at > session.ended;
+    if (home === undefined || !this.#sandboxes.isLiving(home, connect.at)) return;
+    if (!isLate && state !== "inside") return;
+    if (connect.rule === "cap") {
+      this.#capped.add(session.id);
+      return;
     }
-    const { method } = attempt;
-    const verdict = decide(this.#policy, { address, user, password, method, earlier });
-    if (verdict.outcome === "reject") return { rule: verdict.rule };
-    const sandbox = this.#sandboxes.take(key, at);
-    if (sandbox === undefined) {
-      this.#hits("sandbox.most", visit);
-      return { rule: "sandbox.most", isClosed: true };
-    }
-    sandbox.accounts.set(user, password);
-    return { rule: verdict.rule, sandbox };
-  }
-
-  #keyOf({ session }: Visit, { user = NOTHING, password = UNKNOWN }: RecordedAttempt): string {
-    return this.#policy.sandbox.mode === "fresh"
-      ? `session ${session.id}`
-      : sourceKey(this.#policy, session.address, { user, password });
+    const { way, limit } = home.flow.judge(connect);
+    this.#reach.add(connect, way, session.id);
+    if (limit === undefined || this.#met.has(`${limit} ${session.id}`)) return;
+    this.#met.add(`${limit} ${session.id}`);
+    this.#hits(limit, visit);
   }
 
   #ends(visit: Visit): void {
-    const { session, sandbox } = visit;
-    if (visit.state === "inside" && sandbox !== undefined) {
-      if ((sandbox.closed ?? sandbox.lifeEnds) < this.#now)
-        this.#hits("sandbox.life", visit, Math.min(sandbox.closed ?? Infinity, sandbox.lifeEnds));
-      else if (this.#now < session.ended) this.#hits("deadlines.session", visit);
-      if (session.bytes > this.#policy.limits.recordingSize) this.#hits("limits.recordingSize", visit);
-    }
+    const { session, wasIn, last, resolved } = visit;
+    if (visit.state !== "over" && wasCut(session)) this.#cutThen++;
     this.#leaves(visit);
-    if (visit.wasIn && !session.loggedIn) tally(this.#newlyIn, visit.last ?? this.#example(visit));
-    if (!visit.wasIn && session.loggedIn) tally(this.#newlyOut, visit.last ?? this.#example(visit));
+    if (wasIn && !session.loggedIn) tally(this.#newlyIn, last ?? this.#example(visit));
+    if (!wasIn && session.loggedIn) tally(this.#newlyOut, last ?? this.#example(visit));
+    if (resolved.profile !== undefined)
+      this.#profiles.set(resolved.profile, (this.#profiles.get(resolved.profile) ?? 0) + 1);
+  }
+
+  /** One that comes only after they had gone is no matter. */
+  #notes(cut: Cut, visit: Visit): void {
+    if (cut.at <= visit.session.ended) this.#cuts.note(cut.at, { ...cut, visit });
+  }
+
+  #cut(): void {
+    const cut = this.#cuts.take();
+    if (cut === undefined) return;
+    const { visit, limit, at } = cut;
+    const isMeant =
+      visit.state === "inside" ? visit.wasIn && limit !== "deadlines.login" : visit.state === "outside";
+    this.#now = at;
+    if (!isMeant) return;
+    this.#hits(limit, visit);
+    this.#leaves(visit);
   }
 
   /** What it held is given back. Its end is still to come. */
   #leaves(visit: Visit): void {
     if (visit.sandbox !== undefined) this.#sandboxes.leave(visit.sandbox, this.#now);
+    if (visit.isCounted) this.#doors.leave(visit.session.address, visit.state === "outside");
     visit.sandbox = undefined;
     visit.state = "over";
-    if (!visit.isCounted) return;
     visit.isCounted = false;
-    const { address } = visit.session;
-    this.#connected--;
-    const left = (this.#connections.get(address) ?? 1) - 1;
-    if (left > 0) this.#connections.set(address, left);
-    else this.#connections.delete(address);
   }
 
-  #hits(limit: Limit, visit: Visit, at = this.#now): void {
-    tally(this.#limits[limit], { ...this.#example(visit), at });
+  #hits(limit: Limit, visit: Visit): void {
+    tally(this.#limits[limit], this.#example(visit));
   }
 
   #example({ session }: Visit): Example {
     return { session: session.id, source: session.address, at: this.#now };
   }
-}
-
-interface Tried {
-  readonly rule: string;
-  /** Where it was let in. */
-  readonly sandbox?: TriedSandbox;
-  /** The connection is closed with it. */
-  readonly isClosed?: true;
-}
-
-const NOTHING = toByteString(Buffer.alloc(0));
-const UNKNOWN = toByteString(Buffer.from("(not kept)"));
-
-function credentialOf({ user, password }: RecordedAttempt): { user?: ByteString; password?: ByteString } {
-  return { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };
 }

@@ -2,7 +2,7 @@ import { isSftpServer, isShell } from "../../evidence/exec-kind.ts";
 import { ScpFiles } from "../../evidence/scp-files.ts";
 import { SftpFiles } from "../../evidence/sftp-files.ts";
 import { ShellChannel } from "../../evidence/shell-channel.ts";
-import type { GrowingFiles } from "../../evidence/shell-files.ts";
+import type { GrowingFiles } from "../../evidence/growing-files.ts";
 import type { OpenContents } from "../../evidence/contents.ts";
 import type { Origin } from "../../model/entries.ts";
 import type { ConnectionMessage } from "../../ssh/messages/message.ts";
@@ -27,6 +27,7 @@ export class ChannelFiles {
   #contents: Contents = { kind: "opaque" };
   #at = 0n;
   #timeOfDay = "";
+  #exitStatus: number | undefined;
   #closedBy: Origin | undefined;
   over = false;
 
@@ -46,8 +47,12 @@ export class ChannelFiles {
           this.#data(from, message.data);
         });
         break;
+      case "channel-extended-data":
+        if (from === "upstream" && this.#contents.kind === "shell") this.#contents.shell.errors(message.data);
+        break;
       case "channel-request":
         if (from === "downstream") this.#request(message.request);
+        else if (message.request.kind === "exit-status") this.#exitStatus = message.request.status;
         break;
       case "channel-eof":
         if (from === "downstream" && this.#contents.kind === "shell")
@@ -68,7 +73,7 @@ export class ChannelFiles {
     if (this.over) return;
     this.over = true;
     const contents = this.#contents;
-    if (contents.kind === "shell") contents.shell.end(undefined, this.#at);
+    if (contents.kind === "shell") contents.shell.end(this.#exitStatus, this.#at);
     else if (contents.kind !== "opaque") contents.files.end();
   }
 
@@ -118,7 +123,8 @@ export class ChannelFiles {
 
   #shell(command: string | undefined, readsLines: boolean): Contents {
     const lines = this.#columns === undefined ? "lines" : { columns: this.#columns };
-    const input = readsLines ? lines : "command";
+    const other = this.#columns === undefined ? "command" : "command on a terminal";
+    const input = readsLines ? lines : other;
     return {
       kind: "shell",
       shell: new ShellChannel(this.#channel, this.#growing, command, input, this.#at),

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Contents } from "../../evidence/contents.ts";
 import type { Encoding } from "../../evidence/decoder.ts";
 import type { DroppedFile } from "../../evidence/dropped-file.ts";
-import type { Transferred } from "../../evidence/observation.ts";
 import { fromByteString, toByteString, type ByteString } from "../../model/bytes.ts";
 import { jsonText } from "../../model/json.ts";
 import { noRoom } from "./destination.ts";
@@ -163,7 +162,7 @@ class StoredFile implements Contents {
     this.#store.put(this, bytes, offset);
   }
 
-  end({ direction, complete }: { direction: Transferred["direction"]; complete: boolean }): void {
+  end({ direction, complete, certainty }: Parameters<Contents["end"]>[0]): void {
     if (this.#ended) return;
     this.#ended = true;
     const { way, decoded, channel, at, path, appended } = this.#way;
@@ -182,6 +181,7 @@ class StoredFile implements Contents {
       size: this.#extents.end,
       ...(sha256 === undefined ? {} : { sha256 }),
       whole: solid && complete && appended !== true,
+      ...(certainty === undefined ? {} : { certainty }),
       ...(appended === true ? { appended } : {}),
       ...(holes.length === 0 ? {} : { holes }),
       ...(this.#beyond === 0 ? {} : { beyond: this.#beyond }),

@@ -1,4 +1,4 @@
-import { GrowingFiles } from "../../evidence/shell-files.ts";
+import { GrowingFiles } from "../../evidence/growing-files.ts";
 import { MitsubakoError } from "../../model/errors.ts";
 import { parseConnectionMessage } from "../../ssh/messages/message.ts";
 import { ChannelFiles } from "./channel-files.ts";

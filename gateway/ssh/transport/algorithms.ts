@@ -1,10 +1,10 @@
 import type { Agreed } from "./transport.ts";
 import type { KexInit } from "./kexinit.ts";
 import { CIPHERS, needsMac } from "./ciphers/table.ts";
-import { MACS } from "./ciphers/hmac.ts";
+import { MACS } from "./ciphers/macs.ts";
 import { KEX_METHODS } from "./kex/methods.ts";
 
-/** What is implemented, in either role, in OpenSSH's order. Offering more would be worse than offering less: the peer would choose it and fail. */
+/** What is implemented in the server role, in OpenSSH's order. Offering more would be worse than offering less: the peer would choose it and fail. */
 export const IMPLEMENTED = {
   kex: Object.keys(KEX_METHODS),
   hostKey: ["rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256", "ssh-ed25519"],
@@ -12,6 +12,11 @@ export const IMPLEMENTED = {
   mac: Object.keys(MACS),
   compression: ["none", "zlib@openssh.com"],
 } as const;
+
+/** The client role is for sandboxes, which have them all, and so needs none of the key exchanges that are hard to do. */
+export const CLIENT_KEX: readonly string[] = Object.entries(KEX_METHODS).flatMap(([name, { start }]) =>
+  start ? [name] : [],
+);
 
 /** Names in a KEXINIT's list of key exchanges that are not one: they say what else the side understands. */
 export const STRICT_CLIENT = "kex-strict-c-v00@openssh.com";

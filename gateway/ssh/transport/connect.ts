@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { EXT_INFO_CLIENT, IMPLEMENTED, STRICT_CLIENT } from "./algorithms.ts";
+import { CLIENT_KEX, EXT_INFO_CLIENT, IMPLEMENTED, STRICT_CLIENT } from "./algorithms.ts";
 import { Connection } from "./connection.ts";
 import { algorithmsOf } from "./host-key.ts";
 import { symmetricOffer } from "./kexinit.ts";
@@ -7,7 +7,7 @@ import type { ConnectOptions } from "./options.ts";
 
 /** What is fastest here comes first; the measurements are in docs/decisions/own-transport.md. */
 const PREFERRED = {
-  kex: ["curve25519-sha256", ...IMPLEMENTED.kex.filter((name) => name !== "curve25519-sha256")],
+  kex: ["curve25519-sha256", ...CLIENT_KEX.filter((name) => name !== "curve25519-sha256")],
   hostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"],
   cipher: [
     "aes128-gcm@openssh.com",

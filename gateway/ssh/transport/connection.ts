@@ -94,6 +94,10 @@ export class Connection implements Transport, ExchangeWire {
     this.#begin(own);
   }
 
+  get over(): boolean {
+    return this.#end !== undefined || this.#socket.destroyed;
+  }
+
   get sessionId(): Buffer {
     return this.#exchange.sessionId ?? Buffer.alloc(0);
   }

@@ -20,9 +20,9 @@ export interface ExchangeTranscript {
   readonly clientKexInit: Buffer;
   readonly serverKexInit: Buffer;
   readonly hostKey: Buffer;
-  readonly clientValue: Buffer;
-  readonly serverValue: Buffer;
-  /** As an mpint. */
+  /** What both sides said, as the method has it: two strings as a rule, more for group exchange (RFC 4419 section 3). */
+  readonly exchanged: Buffer;
+  /** As an mpint, or as a string where the method says so. */
   readonly secret: Buffer;
 }
 
@@ -33,15 +33,14 @@ export function exchangeHash(hash: HashName, transcript: ExchangeTranscript): Bu
     .update(string(transcript.clientKexInit))
     .update(string(transcript.serverKexInit))
     .update(string(transcript.hostKey))
-    .update(string(transcript.clientValue))
-    .update(string(transcript.serverValue))
+    .update(transcript.exchanged)
     .update(transcript.secret)
     .digest();
 }
 
 export interface KeySource {
   readonly hash: HashName;
-  /** As an mpint. */
+  /** As it was hashed. */
   readonly secret: Buffer;
   readonly exchangeHash: Buffer;
   readonly sessionId: Buffer;

@@ -1,3 +1,4 @@
+import type { Modulus } from "../../model/persona.ts";
 import { MSG } from "../messages/numbers.ts";
 import { Reader } from "../messages/reader.ts";
 import { payload, string } from "../messages/writer.ts";
@@ -14,7 +15,7 @@ import {
   type ExchangeTranscript,
   type KeySource,
 } from "./key-derivation.ts";
-import type { KexSide } from "./kex/method.ts";
+import type { KexAnswerer, KexSide, KexStep } from "./kex/method.ts";
 import { kexMethod } from "./kex/methods.ts";
 import { buildKexInit, parseKexInit, type KexInit } from "./kexinit.ts";
 import { KEX_MSG } from "./numbers.ts";
@@ -25,6 +26,8 @@ export type ExchangeRole =
   | {
       readonly kind: "server";
       readonly hostKeys: readonly HostKey[];
+      /** For group exchange. */
+      readonly moduli: readonly Modulus[];
       /** SSH_MSG_EXT_INFO, sent once to a client that asks for it (RFC 8308). */
       readonly extInfo: Buffer;
       /** Before anything is done about a client's first offer. */
@@ -38,6 +41,8 @@ export type ExchangeRole =
 
 /** What a key exchange does to its connection. */
 export interface ExchangeWire {
+  /** The connection has ended. */
+  readonly over: boolean;
   /** Past what is held back. */
   sendNow(payload: Uint8Array): void;
   sendUnimplemented(sequence: number): void;
@@ -52,6 +57,8 @@ interface Running {
   ownInit?: { readonly payload: Buffer; readonly offer: KexInit };
   peerInit?: { readonly payload: Buffer; readonly offer: KexInit };
   agreed?: Agreed;
+  /** The server's half. */
+  answerer?: KexAnswerer;
   /** The client's half, between its INIT and the REPLY. */
   side?: KexSide;
   keys?: KeySource;
@@ -115,19 +122,11 @@ export class KeyExchange {
 
   /** A payload of types 20 to 49. While the promise is pending, no further packet may be read. */
   take(bytes: Buffer, sequence: number): Promise<void> | undefined {
-    const { peerInit, agreed, newKeysSent, side } = this.#running;
+    const { peerInit, agreed, newKeysSent, side, answerer } = this.#running;
     switch (bytes[0]) {
       case KEX_MSG.KEXINIT:
         if (peerInit) break;
         return this.#takeKexInit(Buffer.from(bytes), sequence);
-      case KEX_MSG.INIT:
-        if (this.#role.kind === "server" && agreed && !newKeysSent)
-          return this.#answer(this.#role, Buffer.from(bytes), agreed);
-        break;
-      case KEX_MSG.REPLY:
-        if (this.#role.kind === "client" && agreed && side && !newKeysSent)
-          return this.#takeReply(this.#role, Buffer.from(bytes), agreed, side);
-        break;
       case KEX_MSG.NEWKEYS:
         if (newKeysSent) {
           this.#takeNewKeys(bytes);
@@ -135,6 +134,13 @@ export class KeyExchange {
         }
         break;
       default:
+        if (!agreed || newKeysSent) break;
+        if (this.#role.kind === "server") {
+          const step = answerer?.take(Buffer.from(bytes));
+          if (step) return this.#answer(this.#role, step, agreed);
+        } else if (side && bytes[0] === KEX_MSG.REPLY) {
+          return this.#takeReply(this.#role, Buffer.from(bytes), agreed, side);
+        }
     }
     this.unexpected(bytes[0] ?? 0, sequence);
     return undefined;
@@ -172,33 +178,37 @@ export class KeyExchange {
     if (!result.agreed) throw new ProtocolError(result.problem);
     this.#running.agreed = result.agreed;
     if (guessFollows && !guessWasRight(client, serverOffer)) this.#skipNext = true;
-    return server ? undefined : this.#ask(result.agreed);
+    if (this.#role.kind === "client") return this.#ask(result.agreed);
+    const { moduli } = this.#role;
+    this.#running.answerer = kexMethod(result.agreed.kex).answer({ moduli, isOver: () => this.#wire.over });
+    return undefined;
   }
 
   async #ask(agreed: Agreed): Promise<void> {
-    const side = await kexMethod(agreed.kex).start();
+    const side = await kexMethod(agreed.kex).start?.();
+    if (!side) throw new Error(`${agreed.kex} is not for clients`);
     this.#running.side = side;
     this.#wire.sendNow(payload(KEX_MSG.INIT, string(side.publicValue)));
   }
 
-  async #answer(role: ExchangeRole & { kind: "server" }, bytes: Buffer, agreed: Agreed): Promise<void> {
-    const reader = new Reader(bytes, 1);
-    const clientValue = reader.string();
-    if (!reader.complete) throw new ProtocolError("malformed key exchange INIT");
-    const method = kexMethod(agreed.kex);
+  async #answer(
+    role: ExchangeRole & { kind: "server" },
+    answering: Promise<KexStep>,
+    agreed: Agreed,
+  ): Promise<void> {
     const hostKey = role.hostKeys.find(({ type }) => algorithmsOf(type).includes(agreed.hostKey));
     if (!hostKey) throw new Error(`no host key for ${agreed.hostKey}`);
-    const side = await method.start();
-    const secret = asMpint(await side.secret(clientValue));
-    const hash = exchangeHash(
-      method.hash,
-      this.#transcript({ hostKey: hostKey.publicBlob, clientValue, serverValue: side.publicValue, secret }),
-    );
-    const signature = await signWith(hostKey, agreed.hostKey, hash);
-    this.#wire.sendNow(
-      payload(KEX_MSG.REPLY, string(hostKey.publicBlob), string(side.publicValue), string(signature)),
-    );
-    this.#sendNewKeys({ hash: method.hash, secret, exchangeHash: hash }, agreed);
+    const step = await answering;
+    if (step.kind === "say") {
+      this.#wire.sendNow(step.payload);
+      return;
+    }
+    const { hash } = kexMethod(agreed.kex);
+    const { publicValue, exchanged, secret, reply } = step;
+    const hashed = exchangeHash(hash, this.#transcript({ hostKey: hostKey.publicBlob, exchanged, secret }));
+    const signature = await signWith(hostKey, agreed.hostKey, hashed);
+    this.#wire.sendNow(payload(reply, string(hostKey.publicBlob), string(publicValue), string(signature)));
+    this.#sendNewKeys({ hash, secret, exchangeHash: hashed }, agreed);
     if (this.initial && this.#wantsExtInfo) this.#wire.sendNow(role.extInfo);
   }
 
@@ -219,7 +229,11 @@ export class KeyExchange {
     const secret = asMpint(await side.secret(serverValue));
     const hash = exchangeHash(
       method.hash,
-      this.#transcript({ hostKey, clientValue: side.publicValue, serverValue, secret }),
+      this.#transcript({
+        hostKey,
+        exchanged: Buffer.concat([string(side.publicValue), string(serverValue)]),
+        secret,
+      }),
     );
     const key = parsePublicKey(agreed.hostKey, hostKey);
     if (!key || !verifySignature(key, agreed.hostKey, hash, signature))
@@ -227,9 +241,7 @@ export class KeyExchange {
     this.#sendNewKeys({ hash: method.hash, secret, exchangeHash: hash }, agreed);
   }
 
-  #transcript(
-    exchanged: Pick<ExchangeTranscript, "hostKey" | "clientValue" | "serverValue" | "secret">,
-  ): ExchangeTranscript {
+  #transcript(of: Pick<ExchangeTranscript, "hostKey" | "exchanged" | "secret">): ExchangeTranscript {
     const { own, peer } = this.#identifications;
     const ownInit = this.#running.ownInit?.payload ?? Buffer.alloc(0);
     const peerInit = this.#running.peerInit?.payload ?? Buffer.alloc(0);
@@ -239,14 +251,14 @@ export class KeyExchange {
           serverIdentification: own,
           clientKexInit: peerInit,
           serverKexInit: ownInit,
-          ...exchanged,
+          ...of,
         }
       : {
           clientIdentification: own,
           serverIdentification: peer,
           clientKexInit: ownInit,
           serverKexInit: peerInit,
-          ...exchanged,
+          ...of,
         };
   }
 

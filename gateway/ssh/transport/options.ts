@@ -1,4 +1,4 @@
-import type { HostKeyFile, Persona } from "../../model/persona.ts";
+import type { HostKeyFile, Modulus, Persona } from "../../model/persona.ts";
 import type { KexInit } from "./kexinit.ts";
 import type { RekeyLimits } from "./limits.ts";
 import type { Agreed } from "./transport.ts";
@@ -9,6 +9,8 @@ export interface ServeOptions {
   readonly hostKeys: readonly Pick<HostKeyFile, "privateKey">[];
   /** In the order of preference that is shown. Every name must be one of `IMPLEMENTED`; key exchange markers may stand among `kex`. */
   readonly offer: Persona["offer"];
+  /** What diffie-hellman-group-exchange may choose from; without any it has the groups that sshd has without its file. */
+  readonly moduli?: readonly Modulus[];
   /** For EXT_INFO's `server-sig-algs`. */
   readonly signatureAlgorithms: readonly string[];
   /** Ends the connection, before the first key exchange is done. */

@@ -21,6 +21,7 @@ export async function serveTransport(socket: Socket, options: ServeOptions): Pro
     role: {
       kind: "server",
       hostKeys,
+      moduli: options.moduli ?? [],
       extInfo: buildExtInfo(options.signatureAlgorithms),
       onOffer: (client, agreed) => {
         observer?.keyExchange(client, agreed, hassh(client));

@@ -133,6 +133,13 @@ const CASES: Readonly<Record<string, readonly (readonly [string, readonly string
     ["echo 'bob ALL=(ALL) NOPASSWD:ALL' >> /etc/sudoers", ["sudoers /etc/sudoers"]],
     ["insmod /tmp/rk.ko; modprobe -r foo; modprobe bar", ["kernel-module rk.ko", "kernel-module bar"]],
   ],
+  "user agents": [
+    ["wget -U 'Mozilla/5.0 (bot)' -q x", ["user-agent Mozilla/5.0 (bot)"]],
+    ["curl -A zgrab/0.x x", ["user-agent zgrab/0.x"]],
+    ["wget --user-agent=evil x", ["user-agent evil"]],
+    ["curl -s -H 'User-Agent: abc d' -H 'X: y' x", ["user-agent abc d"]],
+    ['curl -A "$UA" x; ls -A foo; wget x -O UserAgent', []],
+  ],
   tampering: [
     ["history -c", ["tampering history -c"]],
     ["unset  HISTFILE", ["tampering unset HISTFILE"]],

@@ -37,6 +37,20 @@ test("each thing is told once, with the entries that told it, in the order in wh
   }
 });
 
+test("user agents of requests that a forward was sent; what was not written is no file", async () => {
+  const talk = new Conversation().login();
+  const asks = (agent: string) =>
+    `GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: ${agent}\r\n\r\nUser-Agent: no`;
+  for (const agent of ["Go-http-client/1.1", "curl/7.88.1"])
+    talk.sends(talk.forward("203.0.113.7", 80), asks(agent));
+  const channel = talk.open();
+  talk.exec(channel, `test -e /x && echo ${"a".repeat(200)} > /etc/motd; true`).exits(channel, 0);
+  assert.deepEqual(values(await indicatorsOf(talk)), [
+    "address 203.0.113.7",
+    "user-agent Go-http-client/1.1",
+  ]);
+});
+
 test("addresses of ours are none: the gateway's, the sandbox's", async () => {
   const talk = new Conversation().login();
   talk.exec(talk.open(), "ssh 198.51.100.1; curl http://198.51.100.1/x; ping 10.200.0.2; curl 203.0.113.7");
@@ -66,7 +80,8 @@ test("files that were brought: hashes, and where they were put; a password typed
 
 test("files that were written by commands have a hash, but not each line of echo", async () => {
   const talk = new Conversation().login();
-  talk.exec(talk.open(), "echo short > /tmp/a; cat > /tmp/b <<E\n" + "x".repeat(200) + "\nE");
+  const channel = talk.open();
+  talk.exec(channel, "echo short > /tmp/a; cat > /tmp/b <<E\n" + "x".repeat(200) + "\nE").exits(channel, 0);
   const hash = createHash("sha256")
     .update(`${"x".repeat(200)}\n`)
     .digest("hex");

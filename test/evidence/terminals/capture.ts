@@ -14,6 +14,8 @@ import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
 const HOME = "/tmp/mbk-home";
 const QUIET = 140;
+/** After a key. */
+const KEY_QUIET = 50;
 const asked = process.argv.slice(2);
 
 for (const scenario of SCENARIOS) {
@@ -89,7 +91,7 @@ async function capture(scenario: Scenario): Promise<Captured> {
       // eslint-disable-next-line no-control-regex -- keys that send an escape sequence
       for (const key of what.match(/\u001b(?:\[[0-9;?]*[@-~]|O.|.)|[^]/gu) ?? []) {
         send(Buffer.from(key, "utf8").toString("latin1"));
-        await quiet(25);
+        await quiet(KEY_QUIET);
       }
     } else if (how === "send") send(Buffer.from(what, "utf8").toString("latin1"));
     else if (how === "pause") await sleep(Number(what));

@@ -24,6 +24,46 @@ const send = (what: string) => ["send", what] as const;
 const pause = (what: string) => ["pause", what] as const;
 const size = (what: string) => ["size", what] as const;
 
+/** Files that are written, or are not; what is there at the end is said by `sha256sum`. */
+const WRITTEN = [
+  "echo x > plain",
+  "cat > here << 'E'\nx\nE",
+  "test -e /nothing && echo x > silent",
+  "test -e / && echo x > silently",
+  "test -e / && echo x > asked",
+  "echo $?",
+  "cd /nothing && echo x > refused",
+  "mkdir sub; cd sub && cat > ../joined << E\nx\nE",
+  "cd ..",
+  "false || echo x > other",
+  "true || echo x > unrun",
+  "if false\nthen cat > within << E\nx\nE\nfi",
+  "f() { echo x > never; }",
+  "echo x > /nothing/nowhere",
+  "echo x > first; XYZZY",
+  "sha256sum *",
+  "exit",
+];
+const typed = WRITTEN.map((text) => ["keys", `${text.replaceAll("\n", "\r")}\r`] as const);
+
+/** Sent before the shell is there, as programs do right after the login. */
+const BEFORE_RAN = [
+  "cat > early << 'E'\n#!/bin/sh\nif true; then\n  echo $1\nfi\nE",
+  "for i in 1 2\ndo echo $i\ndone",
+  "echo 'a\nb'",
+  "sha256sum early",
+  "exit",
+];
+const BEFORE = [
+  send(
+    BEFORE_RAN.slice(0, -1)
+      .map((text) => `${text}\n`)
+      .join(""),
+  ),
+  pause("3000"),
+  keys("exit\r"),
+];
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: "editing",
@@ -608,4 +648,10 @@ export const SCENARIOS: readonly Scenario[] = [
       "exit",
     ],
   },
+  { name: "written-bash", steps: typed },
+  { name: "written-dash", shell: "dash", steps: typed, ran: WRITTEN },
+  { name: "written-ash", shell: "busybox ash", steps: typed, ran: WRITTEN },
+  { name: "before-bash", shell: "sh -c 'sleep 2; exec bash'", steps: BEFORE },
+  { name: "before-dash", shell: "sh -c 'sleep 2; exec dash'", steps: BEFORE, ran: BEFORE_RAN },
+  { name: "before-ash", shell: "sh -c 'sleep 2; exec busybox ash'", steps: BEFORE, ran: BEFORE_RAN },
 ];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
 import { IMPLEMENTED as KNOWN_TO_THE_IMAGE_BUILD } from "../../../gateway/sandbox/image/offer.ts";
+import { AS_CLIENT } from "./choices.ts";
 import { logIn, transportPair } from "./pair.ts";
 import { exchange } from "./stream.ts";
 
@@ -17,7 +18,7 @@ function rows() {
     ...others.map((cipher) => ({ mac: at(IMPLEMENTED.mac, 0), cipher })),
   ];
   return ciphers.map(({ mac, cipher }, index) => ({
-    kex: [at(IMPLEMENTED.kex, index)],
+    kex: [at(AS_CLIENT.kex, index)],
     hostKey: [at(IMPLEMENTED.hostKey, index)],
     cipher: [cipher],
     mac: [mac],
@@ -57,7 +58,7 @@ describe("every algorithm, 10 MB each way, with new keys in mid-stream from eith
     });
   }
   it("left none out", () => {
-    for (const list of Object.values(IMPLEMENTED)) for (const name of list) assert.ok(seen.has(name), name);
+    for (const list of Object.values(AS_CLIENT)) for (const name of list) assert.ok(seen.has(name), name);
   });
 });
 

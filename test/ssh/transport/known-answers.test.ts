@@ -11,8 +11,10 @@ import {
   ChaChaPolyOpener,
   ChaChaPolySealer,
 } from "../../../gateway/ssh/transport/ciphers/chacha20-poly1305.ts";
-import { MACS, PacketMac, type MacAlgorithm } from "../../../gateway/ssh/transport/ciphers/hmac.ts";
+import type { MacAlgorithm } from "../../../gateway/ssh/transport/ciphers/mac.ts";
+import { MACS } from "../../../gateway/ssh/transport/ciphers/macs.ts";
 import { poly1305 } from "../../../gateway/ssh/transport/ciphers/poly1305.ts";
+import { Umac } from "../../../gateway/ssh/transport/ciphers/umac.ts";
 import { asMpint, deriveKey } from "../../../gateway/ssh/transport/key-derivation.ts";
 import { hassh, symmetricOffer } from "../../../gateway/ssh/transport/kexinit.ts";
 
@@ -24,6 +26,38 @@ function mac(name: string): MacAlgorithm {
   assert.ok(found);
   return found;
 }
+
+/** SHAKE256 of a label: bytes that anybody can make again. */
+function expand(label: string, length: number): Buffer {
+  return createHash("shake256", { outputLength: Math.max(1, length) })
+    .update(label)
+    .digest()
+    .subarray(0, length);
+}
+
+/** Length of the message, which is also the nonce, and the tags of 64 and of 128 bits (libnettle's umac64 and umac128). */
+const NETTLE: readonly (readonly [number, string, string])[] = [
+  [0, "2a8ce0313133838c", "2a8ce0313133838cc8705a68e4baf262"],
+  [1, "b596b510c3cd5f6c", "8cf0b12f37560dc73b22baa90db3078c"],
+  [31, "60adad7a7bde168c", "be561f9919f8aedc8536a0e383576467"],
+  [32, "b91b15593d2acbac", "b91b15593d2acbac4c1037fc3ac03438"],
+  [33, "2e54d314dd5e0a94", "a135c557732054a1251661ab81903644"],
+  [63, "0edd207fe4b7300f", "bde255ac9d51d2eb2dae8ff4c4ed4cea"],
+  [64, "3bc16f7e64cd2c0f", "3bc16f7e64cd2c0f1790850044e79bbd"],
+  [65, "0ba54dd3be1cf811", "eba3510f0d1c54f0b410af76f3b1ad62"],
+  [1023, "8ac9219e522ad95c", "5584fd59cc7074159f61666c8eb62d61"],
+  [1024, "38c0109c6f977a98", "38c0109c6f977a987f150cbc96732598"],
+  [1025, "5950620afc0fdbdf", "a2da65c507dbe23b23e926aa082afd23"],
+  [1055, "74b61b484b116b82", "f3ef76b5f06fb263d0e0548f9d4126b0"],
+  [1056, "11e68c9f77a0cb6a", "11e68c9f77a0cb6a7af877fe1244b188"],
+  [1057, "b6e88bf485d74602", "501b96a330f44a3e90de0fc28a7ba391"],
+  [2047, "90a5a580fd45f36e", "c358471744eb353fcca4af3ace9831c2"],
+  [2048, "ca270a3693dcca00", "ca270a3693dcca0074d88b5c4cc87366"],
+  [2049, "92e8eb480c008c91", "086b5a714f9f9933ea58565d45f952c1"],
+  [32768, "c5349c2241e9b2ce", "c5349c2241e9b2ce54f1d186b0e4d185"],
+  [35001, "e4b99fa3f4003084", "986ae20a3f7c30066fbb3681fc4fff23"],
+  [262148, "0f85f341dd9aa862", "0f85f341dd9aa862505c392922c500bc"],
+];
 
 describe("key derivation (NIST CAVS 14.1 vectors for the SSH KDF, SHA-256, as in OpenSSL's evpkdf_ssh.txt)", () => {
   const source = {
@@ -104,9 +138,39 @@ describe("HMAC over sequence number and packet", () => {
   };
   for (const [name, expected] of Object.entries(rows))
     it(name, () => {
-      const hmac = new PacketMac(mac(name), Buffer.from("Jefe"));
+      const hmac = mac(name).start(Buffer.from("Jefe"));
       assert.equal(hmac.tag(data.readUInt32BE(), data.subarray(4)).toString("hex"), expected);
     });
+});
+
+describe("UMAC (RFC 4418, appendix)", () => {
+  const key = Buffer.from("abcdefghijklmnop");
+  const nonce = Buffer.from("bcdefghi");
+  // Of 96 bits the RFC has tags, which are the first 96 of 128.
+  const rows = [
+    ["", "6e155fad26900be1", "32fedb100c79ad58f07ff764"],
+    ["a".repeat(3), "44b5cb542f220104", "185e4fe905cba7bd85e4c2dc"],
+    ["a".repeat(2 ** 10), "26bf2f5d60118bd9", "7a54abe04af82d60fb298c3c"],
+    ["a".repeat(2 ** 15), "27f8ef643b0d118d", "7b136bd911e4b734286ef2be"],
+    ["abc", "d4d7b9f6bd4fbfcf", "883c3d4b97a61976ffcf2323"],
+    ["abc".repeat(500), "d4cf26ddefd5c01a", "8824a260c53c66a36c9260a6"],
+  ] as const;
+  for (const [text, of64, of96] of rows)
+    it(`${text.length} bytes`, () => {
+      const tag = (length: 8 | 16) =>
+        new Umac(key, length)
+          .tagFor(nonce.readUInt32BE(0), nonce.readUInt32BE(4), Buffer.from(text))
+          .toString("hex");
+      assert.equal(tag(8), of64);
+      assert.equal(tag(16).slice(0, 24), of96);
+    });
+  it("as Nettle 3.8 computes it, at each edge of its layers, with new keys and nonces each time", () => {
+    for (const [length, of64, of128] of NETTLE) {
+      const [message, own] = [expand("message", length), expand("key", 16 + length).subarray(length)];
+      assert.equal(new Umac(own, 8).tag(length, message).toString("hex"), of64, `${length} bytes`);
+      assert.equal(new Umac(own, 16).tag(length, message).toString("hex"), of128, `${length} bytes`);
+    }
+  });
 });
 
 it("Poly1305 (RFC 8439 section 2.5.2)", () => {

@@ -178,6 +178,48 @@ describe("what a stock sshd answers, we answer", { concurrency: 16 }, () => {
     await probe.quiet();
     probe.packet(payload(30, string(Buffer.alloc(32, 9)), Buffer.of(0)));
   });
+  // Elliptic curve points, hybrid values and Diffie-Hellman numbers that are none; the right ones are in other tests.
+  const VALUES: Record<string, Record<string, Buffer>> = {
+    "ecdh-sha2-nistp256": {
+      empty: Buffer.alloc(0),
+      "the point at infinity": Buffer.of(0),
+      "a point off the curve": Buffer.concat([Buffer.of(4), Buffer.alloc(64, 9)]),
+      "all zero": Buffer.concat([Buffer.of(4), Buffer.alloc(64)]),
+      "a compressed point": Buffer.concat([Buffer.of(2), Buffer.alloc(32, 1)]),
+    },
+    "sntrup761x25519-sha512@openssh.com": {
+      empty: Buffer.alloc(0),
+      "one byte short": Buffer.alloc(1189, 9),
+      "one byte long": Buffer.alloc(1191, 9),
+      "all zero": Buffer.alloc(1190),
+      "an X25519 value of zeros": Buffer.concat([Buffer.alloc(1158, 7), Buffer.alloc(32)]),
+      "bytes as they come": Buffer.alloc(1190, 9),
+      "bytes as high as they get": Buffer.alloc(1190, 0xff),
+    },
+    "diffie-hellman-group14-sha256": {
+      empty: Buffer.alloc(0),
+      "0": Buffer.of(0),
+      "1": Buffer.of(1),
+      "2, of one bit": Buffer.of(2),
+      negative: Buffer.of(0x80),
+      "a short one": Buffer.of(0x0f),
+      "zeros before it": Buffer.concat([Buffer.alloc(20), Buffer.alloc(200, 9)]),
+      "over the prime": Buffer.concat([Buffer.of(0), Buffer.alloc(256, 0xff)]),
+      "far over it": Buffer.alloc(300, 9),
+    },
+  };
+  for (const [kex, values] of Object.entries(VALUES))
+    for (const [name, value] of Object.entries(values))
+      add(
+        `${kex}, ${name}`,
+        async (probe) => {
+          probe.identify();
+          probe.kexInit();
+          await probe.quiet();
+          probe.packet(payload(30, string(value)));
+        },
+        { kex, byHand: true },
+      );
   add("KEXINIT with trailing bytes", async (probe) => {
     probe.identify();
     await probe.quiet();

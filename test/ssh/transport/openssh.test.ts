@@ -13,44 +13,57 @@ import type { ConnectOptions } from "../../../gateway/ssh/transport/options.ts";
 import type { Transport } from "../../../gateway/ssh/transport/transport.ts";
 import { run, sshOptions } from "../relay/programs.ts";
 import { startSshd, type Sshd } from "../relay/sshd.ts";
-import { choices, only, type Lists } from "./choices.ts";
+import { AS_CLIENT, choices, moduliUpTo, only, type Lists } from "./choices.ts";
 import { echoServer, echoThrough } from "./echo.ts";
 import { listen } from "./listener.ts";
 
 const DATA = Buffer.concat([randomBytes(600_000), Buffer.alloc(600_000, "text that compresses ")]);
+
+/** What no other library at hand has is proven with more. */
+const MUCH = Buffer.concat(Array.from({ length: 8 }, () => DATA));
+const OPENSSH_ONLY = /^(sntrup|umac)/;
+
+/** The system's 9.2 has no ML-KEM, which came with 9.9: hybrid.test.ts. */
+const KNOWN_TO_CLIENT: Lists = {
+  ...IMPLEMENTED,
+  kex: IMPLEMENTED.kex.filter((name) => !name.startsWith("mlkem")),
+};
 
 describe("OpenSSH's client", { concurrency: 2 }, () => {
   const folder = mkdtempSync(`${tmpdir()}/mitsubako-`);
   after(() => {
     rmSync(folder, { recursive: true });
   });
-  const ssh = async (transports: Transport[], offer: Lists, ...options: string[]) => {
+  const moduli = moduliUpTo(8192);
+  const ssh = async (input: Buffer, transports: Transport[], offer: Lists, ...options: string[]) => {
     await using server = await listen(
       (transport) => {
         transports.push(transport);
         echoServer(transport);
       },
-      { offer },
+      { offer, moduli },
     );
     return await run(
       "ssh",
       [...sshOptions(folder), ...options, "-p", String(server.port), "user@127.0.0.1", "echo"],
-      { input: DATA },
+      { input },
     );
   };
-  for (const choice of choices(IMPLEMENTED))
+  for (const choice of choices(KNOWN_TO_CLIENT))
     it(choice.join(" "), async () => {
+      const input = OPENSSH_ONLY.test(choice[1]) ? MUCH : DATA;
       const transports: Transport[] = [];
       const compress = choice[1].startsWith("zlib") ? ["-C"] : [];
       const { code, stdout, stderr } = await ssh(
+        input,
         transports,
         only(choice),
         ...compress,
         "-o",
-        "RekeyLimit=700K",
+        `RekeyLimit=${input === MUCH ? "3M" : "700K"}`,
       );
       assert.equal(code, 0, stderr);
-      assert.ok(stdout.equals(DATA), `${stdout.length} bytes came back`);
+      assert.ok(stdout.equals(input), `${stdout.length} bytes came back`);
       assert.ok(Object.values(transports[0]?.agreed ?? {}).includes(choice[1]));
     });
 });
@@ -85,9 +98,9 @@ describe("OpenSSH's server", { concurrency: 2 }, () => {
       socket.destroy();
     }
   };
-  for (const choice of choices(IMPLEMENTED))
+  for (const choice of choices(AS_CLIENT))
     it(choice.join(" "), async () => {
-      const agreed = await cat({ offer: only(choice) });
+      const agreed = await cat({ offer: only(choice, AS_CLIENT) });
       assert.ok(Object.values(agreed).includes(choice[1]));
     });
   it("our own limits", async () => {

@@ -13,7 +13,7 @@ import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
 import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
 import type { Transport } from "../../../gateway/ssh/transport/transport.ts";
 import { run } from "../relay/programs.ts";
-import { choices, only } from "./choices.ts";
+import { AS_CLIENT, choices, moduliUpTo, only } from "./choices.ts";
 import { echoServer, echoThrough } from "./echo.ts";
 import { HOST_KEYS } from "./keys.ts";
 import { listen } from "./listener.ts";
@@ -52,7 +52,8 @@ before(() => {
 });
 
 describe("Paramiko's client", { concurrency: 2 }, () => {
-  for (const choice of CHOICES)
+  const moduli = moduliUpTo(8192);
+  for (const choice of [...CHOICES, ...choices({ kex: ["diffie-hellman-group-exchange-sha256"] })])
     it(choice.join(" "), async () => {
       const transports: Transport[] = [];
       await using server = await listen(
@@ -60,7 +61,7 @@ describe("Paramiko's client", { concurrency: 2 }, () => {
           transports.push(transport);
           echoServer(transport);
         },
-        { offer: only(choice) },
+        { offer: only(choice), moduli },
       );
       const compression = choice[1].startsWith("zlib") ? choice[1] : "";
       const { code, stdout, stderr } = await run(
@@ -99,7 +100,10 @@ describe("Paramiko's server", { concurrency: 2 }, () => {
       const [line] = (await once(server.stdout, "data")) as [Buffer];
       const socket = connect(Number(line.toString()), "127.0.0.1");
       try {
-        const transport = await connectTransport(socket, { ...CLIENT_OPTIONS, offer: only(choice) });
+        const transport = await connectTransport(socket, {
+          ...CLIENT_OPTIONS,
+          offer: only(choice, AS_CLIENT),
+        });
         assert.ok(Object.values(transport.agreed).includes(choice[1]));
         using login = new UpstreamLogin(transport);
         assert.deepEqual(await login.password(Buffer.from("user"), Buffer.from("x")), { kind: "accepted" });

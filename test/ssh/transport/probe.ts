@@ -24,6 +24,8 @@ export interface ProbeOptions {
   readonly kex?: string;
   /** Says in KEXINIT that a guessed packet follows. */
   readonly guess?: boolean;
+  /** The script says everything after KEXINIT itself. Of messages of type 31 their length is told. */
+  readonly byHand?: boolean;
   /** How long nothing must come to count as all there is. Milliseconds. */
   readonly patience?: number;
 }
@@ -37,6 +39,9 @@ export class Probe {
   readonly #reader = new PacketReader();
   readonly #exchange: KeyExchange;
   readonly #patience: number;
+  readonly #byHand: boolean;
+  /** Told of each packet when the script does all by hand. */
+  onPacket: ((bytes: Buffer) => void) | undefined;
   #identified = false;
   #steps: Promise<void> = Promise.resolve();
   #lastHeard = performance.now();
@@ -47,6 +52,7 @@ export class Probe {
 
   constructor(port: number, hostKeys: readonly Buffer[], options: ProbeOptions = {}) {
     this.#patience = options.patience ?? 200;
+    this.#byHand = options.byHand ?? false;
     this.socket = connect(port, "127.0.0.1");
     const outbox = new Outbox(this.socket, () => undefined);
     this.writer = new PacketWriter(outbox);
@@ -61,6 +67,7 @@ export class Probe {
           if (this.#automatic) this.packet(Buffer.from(bytes));
           else this.#wanted.push(Buffer.from(bytes));
         },
+        over: false,
         sendUnimplemented: () => undefined,
         newKeysOut: (sealer: Sealer, _agreed, strict) => {
           if (this.#automatic) this.writer.install(sealer, strict);
@@ -175,12 +182,18 @@ export class Probe {
       this.heard.text += chunk.toString("latin1");
       return;
     }
+    if (this.#byHand && this.heard.packets.includes("21:")) return; // what is encrypted after NEWKEYS
     this.#reader.push(chunk);
     for (let bytes = this.#reader.next(); bytes; bytes = this.#reader.next()) {
       const type = bytes[0] ?? 0;
       const random = type === 20 || type === 31;
-      this.heard.packets.push(random ? String(type) : `${type}:${describe(bytes)}`);
-      if (type >= 20 && type <= 49) await this.#exchange.take(bytes, this.#reader.sequence);
+      const length = type === 31 && this.#byHand ? ` of ${bytes.length}` : "";
+      this.heard.packets.push(random ? `${type}${length}` : `${type}:${describe(bytes)}`);
+      if (this.#byHand) {
+        this.onPacket?.(Buffer.from(bytes));
+        if (type === 21) return;
+      }
+      if (!this.#byHand && type >= 20 && type <= 49) await this.#exchange.take(bytes, this.#reader.sequence);
     }
   }
 }

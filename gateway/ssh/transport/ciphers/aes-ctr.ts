@@ -1,8 +1,14 @@
-import { createCipheriv, createDecipheriv, type Cipheriv, type Decipheriv } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  timingSafeEqual,
+  type Cipheriv,
+  type Decipheriv,
+} from "node:crypto";
 import type { DirectionKeys, Opener, Sealer } from "./direction.ts";
-import { PacketMac, type MacAlgorithm } from "./hmac.ts";
+import type { MacAlgorithm, PacketMac } from "./mac.ts";
 
-/** AES in counter mode (RFC 4344 section 4): one key stream from NEWKEYS to NEWKEYS. With an HMAC, in either order. */
+/** AES in counter mode (RFC 4344 section 4): one key stream from NEWKEYS to NEWKEYS. With a MAC, in either order. */
 type Algorithm = "aes-128-ctr" | "aes-192-ctr" | "aes-256-ctr";
 
 const BLOCK = 16;
@@ -20,7 +26,7 @@ export class AesCtrSealer implements Sealer {
 
   constructor(algorithm: Algorithm, mac: MacAlgorithm, { key, iv, macKey }: DirectionKeys) {
     this.#cipher = createCipheriv(algorithm, keyOf(algorithm, key), iv.subarray(0, BLOCK));
-    this.#mac = new PacketMac(mac, macKey);
+    this.#mac = mac.start(macKey);
     this.tagLength = mac.length;
     this.lengthApart = mac.encryptThenMac;
   }
@@ -48,7 +54,7 @@ export class AesCtrEtmOpener implements Opener {
 
   constructor(algorithm: Algorithm, mac: MacAlgorithm, { key, iv, macKey }: DirectionKeys) {
     this.#decipher = createDecipheriv(algorithm, keyOf(algorithm, key), iv.subarray(0, BLOCK));
-    this.#mac = new PacketMac(mac, macKey);
+    this.#mac = mac.start(macKey);
     this.tagLength = mac.length;
   }
 
@@ -59,7 +65,7 @@ export class AesCtrEtmOpener implements Opener {
   open(bytes: Buffer, start: number, length: number, sequence: number): Buffer | undefined {
     const end = start + 4 + length;
     const tag = bytes.subarray(end, end + this.tagLength);
-    if (!this.#mac.matches(tag, sequence, bytes.subarray(start, end))) return undefined;
+    if (!timingSafeEqual(tag, this.#mac.tag(sequence, bytes.subarray(start, end)))) return undefined;
     return this.#decipher.update(bytes.subarray(start + 4, end));
   }
 }
@@ -76,7 +82,7 @@ export class AesCtrOpener implements Opener {
 
   constructor(algorithm: Algorithm, mac: MacAlgorithm, { key, iv, macKey }: DirectionKeys) {
     this.#decipher = createDecipheriv(algorithm, keyOf(algorithm, key), iv.subarray(0, BLOCK));
-    this.#mac = new PacketMac(mac, macKey);
+    this.#mac = mac.start(macKey);
     this.tagLength = mac.length;
   }
 
@@ -92,7 +98,7 @@ export class AesCtrOpener implements Opener {
     bytes.set(this.#head, start);
     bytes.set(rest, start + BLOCK);
     const tag = bytes.subarray(end, end + this.tagLength);
-    if (!this.#mac.matches(tag, sequence, bytes.subarray(start, end))) return undefined;
+    if (!timingSafeEqual(tag, this.#mac.tag(sequence, bytes.subarray(start, end)))) return undefined;
     return bytes.subarray(start + 4, end);
   }
 }

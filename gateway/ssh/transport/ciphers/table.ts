@@ -2,7 +2,8 @@ import { AesCtrEtmOpener, AesCtrOpener, AesCtrSealer } from "./aes-ctr.ts";
 import { AesGcmOpener, AesGcmSealer } from "./aes-gcm.ts";
 import { ChaChaPolyOpener, ChaChaPolySealer } from "./chacha20-poly1305.ts";
 import type { DirectionKeys, Opener, Sealer } from "./direction.ts";
-import { MACS, type MacAlgorithm } from "./hmac.ts";
+import type { MacAlgorithm } from "./mac.ts";
+import { MACS } from "./macs.ts";
 
 interface CipherEntry {
   /** Bytes of key material. */
@@ -73,7 +74,7 @@ export function needsMac(cipher: string): boolean {
 /** Bytes of key material for one direction. */
 export function keyLengths(cipher: string, mac: string): { iv: number; key: number; macKey: number } {
   const { ivLength, keyLength } = entry(cipher);
-  return { iv: ivLength, key: keyLength, macKey: MACS[mac]?.length ?? 0 };
+  return { iv: ivLength, key: keyLength, macKey: MACS[mac]?.keyLength ?? 0 };
 }
 
 function entry(cipher: string): CipherEntry {

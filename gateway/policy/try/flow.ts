@@ -1,0 +1,71 @@
+import type { Policy } from "../../model/policy.ts";
+import type { Limit } from "./limits.ts";
+import { waysUnder } from "./outside.ts";
+import type { Way } from "./outside.ts";
+import type { RecordedConnect } from "./recorded.ts";
+
+type Network = Policy["network"];
+type Rate = Network["rates"]["tcp"];
+
+/** Of an IP packet without content, at the least. */
+const SMALLEST_PACKET = 28;
+/** How long a connection is taken to stay open, in microseconds: nobody knows what would have come back. */
+const STAYS_OPEN = 1_000_000;
+const HOUR = 3_600_000_000;
+const PERIODS = { second: 1_000_000, minute: 60_000_000, hour: HOUR, day: 24 * HOUR };
+
+export interface Judged {
+  /** `deny` also where a limit stopped it. */
+  readonly way: Way;
+  /** What it met. */
+  readonly limit?: Limit;
+}
+
+/** What one sandbox would have been let send. Times are microseconds since 1970. */
+export class TriedFlow {
+  readonly #network: Network;
+  readonly #wayOf: ReturnType<typeof waysUnder>;
+  readonly #from: number;
+  readonly #buckets = new Map<Limit, { left: number; at: number }>();
+  #open: number[] = [];
+  #bytes = 0;
+  #hour = 0;
+
+  constructor(network: Network, wayOf: ReturnType<typeof waysUnder>, from: number) {
+    this.#network = network;
+    this.#wayOf = wayOf;
+    this.#from = from;
+  }
+
+  /** As the rules ask: where it leads, how often, how many at once; then the bytes are counted. */
+  judge(connect: RecordedConnect): Judged {
+    const { at, protocol, tries, sent } = connect;
+    const { rates, connections, caps, dns } = this.#network;
+    const way = this.#wayOf(connect);
+    if (way === "deny") return { way };
+    if (way === "name" && this.#isOver("network.dns.rate", dns.rate, tries, at))
+      return { way: "deny", limit: "network.dns.rate" };
+    if (way === "limited") {
+      const limit = `network.rates.${protocol}` as const;
+      if (this.#isOver(limit, rates[protocol], tries, at)) return { way: "deny", limit };
+      this.#open = this.#open.filter((begun) => at - begun < STAYS_OPEN);
+      if (this.#open.length >= connections) return { way: "deny", limit: "network.connections" };
+      this.#open.push(at);
+    }
+    const hour = caps.per === "hour" ? Math.floor((at - this.#from) / HOUR) : 0;
+    if (hour !== this.#hour) [this.#hour, this.#bytes] = [hour, 0];
+    this.#bytes += tries * SMALLEST_PACKET + sent;
+    return this.#bytes > caps.up ? { way: "deny", limit: "network.caps.up" } : { way };
+  }
+
+  /** A bucket that fills at the rate and holds what the rate gives in its time. Some of what is counted together may have passed. */
+  #isOver(limit: Limit, { count, per }: Rate, tries: number, at: number): boolean {
+    const bucket = this.#buckets.get(limit) ?? { left: count, at };
+    bucket.left = Math.min(count, bucket.left + ((at - bucket.at) * count) / PERIODS[per]);
+    bucket.at = at;
+    this.#buckets.set(limit, bucket);
+    const isOver = bucket.left < tries;
+    bucket.left = Math.max(0, bucket.left - tries);
+    return isOver;
+  }
+}
