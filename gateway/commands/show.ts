@@ -7,11 +7,9 @@ import { findRecordings } from "../index/find-recording.ts";
 import { factsAfter, stayedAfter } from "../index/stayed.ts";
 import type { Change } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
-import { showMicros } from "../model/timestamps.ts";
 import { escapeText } from "../model/bytes.ts";
-import { asJson } from "./as-json.ts";
-import { jsonIndicator } from "./indicator-json.ts";
 import { TERMINAL } from "./human.ts";
+import { sessionAsJson } from "./show-json.ts";
 import { tellStory } from "./story.ts";
 import type { SessionWhole } from "./story/whole.ts";
 import { jsonText } from "../model/json.ts";
@@ -32,7 +30,7 @@ export async function showCommand(
   const session = await readSession(options.data, idOrPrefix);
   output.stdout.write(
     options.json === true
-      ? `${jsonText(jsonOf(session))}\n`
+      ? `${jsonText(sessionAsJson(options.data, session))}\n`
       : tellStory(session, { now: output.now(), full: options.full === true }),
   );
   return session.state === "damaged" ? 1 : 0;
@@ -81,29 +79,4 @@ function seenWritten(observations: readonly Observation[], changes: readonly Cha
       ? { ...one, certainty: "written" }
       : one,
   );
-}
-
-function jsonOf({
-  recording,
-  evidence,
-  state,
-  damage,
-  stayed,
-  unattended,
-  indicators,
-}: SessionWhole): unknown {
-  const { summary, observations, leftOut } = evidence;
-  return asJson({
-    session: recording.session,
-    recording: recording.path,
-    state: recording.live ? "live" : state,
-    ...(damage === undefined ? {} : { damage: damage.message }),
-    summary: { ...summary, duration: Number(summary.duration) / 1e9 },
-    observations,
-    leftOut,
-    client: evidence.client,
-    indicators: indicators.map(jsonIndicator),
-    unattended: unattended.map(({ at, ...late }) => ({ at: showMicros(at), ...late })),
-    ...(stayed === undefined ? {} : { stayed }),
-  });
 }

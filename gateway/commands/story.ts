@@ -11,7 +11,7 @@ import { who } from "./story/who.ts";
 import { witnessed } from "./story/witnessed.ts";
 
 /** In the order of the story; each is a file in story/. */
-const CHAPTERS: readonly Chapter[] = [
+export const CHAPTERS = {
   who,
   gotIn,
   did,
@@ -23,7 +23,7 @@ const CHAPTERS: readonly Chapter[] = [
   persisted,
   named,
   ended,
-];
+} as const satisfies Readonly<Record<string, Chapter>>;
 
 /**
  * A session as a person reads it: who, how they got in, what they did and tried, what stayed, how it ended. What fits on a screen, or in
@@ -47,7 +47,8 @@ const SCREEN = 50;
 const SHARES = [1, 0.75, 0.5, 0.35, 0.25, 0.1] as const;
 
 function told(session: SessionWhole, telling: Telling): string {
-  return `${CHAPTERS.map((chapter) => chapter(session, telling))
+  return `${Object.values<Chapter>(CHAPTERS)
+    .map((chapter) => chapter(session, telling))
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;

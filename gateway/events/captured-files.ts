@@ -27,6 +27,7 @@ export const CAPTURED_FILE_EVENTS: EventRows = {
       mitsubako_size: maybe("integer", "bytes"),
       mitsubako_pid: maybe("integer", "of who wrote or ran it last, as the sandbox numbers it"),
       mitsubako_uid: maybe("integer", "likewise"),
+      mitsubako_whose: maybe("string", "`process`, `alone`, `last`: how it is known whose doing it was"),
     },
   },
 };
@@ -43,8 +44,8 @@ export interface KnownFiles {
  * One `session.file_download` for each file that was found in the sandbox when it was captured, in the capture's order. They come
  * after the session's other events and carry `late: true`.
  *
- * Left out: files that were told already (by an earlier capture of the sandbox, as uploads, or when they were run), and what a server writes by itself
- * (logs, histories, accounts). When several sessions were in the sandbox at once, the events belong to the one with which it was captured.
+ * Left out: files that were told already (by an earlier capture of the sandbox, as uploads, as written by shell commands, or when they were
+ * run), and what a server writes by itself (logs, histories, accounts). When several sessions were in the sandbox at once, the events belong to the one with which it was captured.
  *
  * @param observations the session's, for the URLs of its downloads.
  */
@@ -66,7 +67,7 @@ export function capturedFileEvents(
     const { sha256 } = change;
     if (sha256 === undefined || change.type !== "file" || isBookkeeping(change.path)) continue;
     if (uploaded.has(sha256) || known.toldBefore(change.path, sha256)) continue;
-    if (envelope.files.hasTold(change.path, sha256)) continue;
+    if (envelope.files.hasTold(change.path, sha256) || envelope.files.hasTyped(change.path, sha256)) continue;
     bodies.push(fileDownload(change, sha256, capture, urls, told.has(sha256) || known.seenBefore(sha256)));
     told.add(sha256);
     envelope.files.tell(change.path, sha256);

@@ -1,6 +1,6 @@
 import { asText } from "../model/bytes.ts";
 import type { FileFact } from "../model/file-facts.ts";
-import type { Observation } from "../evidence/observation.ts";
+import type { Dropped, Observation } from "../evidence/observation.ts";
 import { FetchedFiles } from "../evidence/urls.ts";
 import type { EventBody } from "./cowrie-event.ts";
 import { textField } from "./text-fields.ts";
@@ -14,6 +14,8 @@ export function isBookkeeping(path: string): boolean {
 
 /** Different files of one session that are told apart. */
 const MOST_FILES = 10_000;
+/** Names of one content that were typed. */
+const MOST_NAMES = 20;
 
 /**
  * Events of what the witness saw of one session: each content at each path once, however often it was run, and none that came in by
@@ -22,6 +24,8 @@ const MOST_FILES = 10_000;
 export class WitnessedFiles {
   readonly #fetched = new FetchedFiles();
   readonly #uploaded = new Set<string>();
+  /** Hashes of files that shell commands wrote, which is told by another event, each with the ends of their paths, or whole ones. */
+  readonly #typed = new Map<string, string[]>();
   /** Hashes, and hashes with paths. */
   readonly #told = new Set<string>();
 
@@ -33,6 +37,13 @@ export class WitnessedFiles {
       observation.sha256 !== undefined
     )
       add(this.#uploaded, observation.sha256);
+    if (observation.kind === "dropped" && observation.certainty === "written") this.#type(observation);
+  }
+
+  /** Whether shell commands wrote this very content to a file that can be no other. */
+  hasTyped(path: string, sha256: string): boolean {
+    const said = this.#typed.get(sha256);
+    return said?.some((one) => (one.startsWith("/") ? one === path : path.endsWith(`/${one}`))) === true;
   }
 
   /** Whether there was an event for it. */
@@ -46,9 +57,22 @@ export class WitnessedFiles {
     add(this.#told, `${sha256} ${path}`);
   }
 
+  #type({ path, sha256 }: Dropped): void {
+    if (sha256 === undefined || this.#typed.size >= MOST_FILES) return;
+    // What stands before `~` or `..` is not known.
+    const certain = path.startsWith("/")
+      ? [path]
+      : path.split("/").filter((part) => part !== "." && part !== "");
+    const said = certain.slice(Math.max(certain.lastIndexOf(".."), certain.lastIndexOf("~")) + 1).join("/");
+    if (said === "") return;
+    const paths = this.#typed.get(sha256) ?? [];
+    if (paths.length < MOST_NAMES) this.#typed.set(sha256, [...paths, said]);
+  }
+
   /** Those without content make none, as they could not be told apart. */
-  events({ path, sha256, how, size, pid, uid }: FileFact): EventBody[] {
-    if (sha256 === undefined || isBookkeeping(path)) return [];
+  events({ path, sha256, how, size, pid, uid, whose }: FileFact): EventBody[] {
+    // What is run is never the system's bookkeeping: `/run` is where bots like to work.
+    if (sha256 === undefined || (how === "deleted" && isBookkeeping(path))) return [];
     if (this.hasTold(path, sha256) || this.#uploaded.has(sha256) || this.#told.size >= MOST_FILES) return [];
     const url = this.#fetched.urlOf(path);
     const duplicate = this.#told.has(sha256);
@@ -66,6 +90,7 @@ export class WitnessedFiles {
         mitsubako_size: size,
         ...(pid === undefined ? {} : { mitsubako_pid: pid }),
         ...(uid === undefined ? {} : { mitsubako_uid: uid }),
+        ...(whose === undefined ? {} : { mitsubako_whose: whose }),
       },
     ];
   }
@@ -79,5 +104,4 @@ const SENTENCES = {
   run: "was run in the sandbox",
   deleted: "was deleted in the sandbox",
   "run-and-deleted": "was run and deleted in the sandbox",
-  overwritten: "was overwritten in the sandbox",
 } as const satisfies Record<FileFact["how"], string>;

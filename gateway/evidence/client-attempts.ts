@@ -20,7 +20,7 @@ export interface ClientAttempts {
 /** How a list was walked. A word never changes its meaning. */
 export const ATTEMPT_ORDERS = {
   none: "nothing was tried",
-  dropped: "their passwords were dropped",
+  dropped: "credentials whose passwords were dropped",
   one: "one credential",
   "one-user": "one user name, password after password",
   "one-password": "one password, user name after user name",

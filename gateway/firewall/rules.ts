@@ -103,8 +103,8 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     forward_out: [
       when(sandboxNotIn("live", "source")).drop("forwarded out, not ready"),
+      when(sandboxIn("shut", "source")).drop("forwarded out, shut"),
       ...ifOpen(
-        when(sandboxIn("shut", "source")).drop("forwarded out, shut"),
         when(way("sinkhole"), goesBy(outpost.link)).goto("charge_up"),
         when(way("name"), goesBy(outpost.link)).goto("charge_up"),
         when(goesBy(outpost.link)).drop(),
@@ -115,10 +115,8 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     forward_in: [
       when(sandboxNotIn("live", "destination")).drop("forwarded in, not ready"),
-      ...ifOpen(
-        when(sandboxIn("shut", "destination")).drop("forwarded in, shut"),
-        when(state("established", "related"), ours).goto("charge_down"),
-      ),
+      when(sandboxIn("shut", "destination")).drop("forwarded in, shut"),
+      ...ifOpen(when(state("established", "related"), ours).goto("charge_down")),
       always.drop("forwarded in"),
     ],
     // A packet is counted once: twice would halve the cap. A sandbox whose bytes are not counted is not in `live`.

@@ -78,7 +78,9 @@ export class Authenticator {
       case "none":
         return { outcome: "refused", by: "protocol" };
       case "password":
-        return this.#password(attempt, attempt.credential.password);
+        return this.#password(attempt, attempt.credential.password).then((outcome) =>
+          attempt.inService || outcome.outcome !== "accepted" ? outcome : this.#ofNoService(),
+        );
       case "publickey":
         return this.#publicKey(attempt.account, attempt.credential);
       default:
@@ -164,6 +166,12 @@ export class Authenticator {
       if (this.#ending.over) throw error;
       return this.#noSandbox(error);
     }
+  }
+
+  /** The password is right, and there is nothing to be let in to. */
+  #ofNoService(): Outcome {
+    this.#ending.end("protocol-error", { detail: "a login to a service that is not there" });
+    return { outcome: "refused", by: "protocol", close: { kind: "close" } };
   }
 
   /** The attacker sees what an overloaded sshd shows, the end of the connection, and never a wrong password. */

@@ -77,8 +77,9 @@ function isCapture(value: unknown): value is Capture {
 
 function isChange(value: unknown): value is Change {
   if (typeof value !== "object" || value === null) return false;
-  const { kind, path, type, sha256 } = value as Record<string, unknown>;
+  const { kind, path, type, sha256, skeleton } = value as Record<string, unknown>;
   return (
+    (skeleton === undefined || skeleton === true) &&
     (kind === "A" || kind === "C" || kind === "D") &&
     typeof path === "string" &&
     typeof type === "string" &&

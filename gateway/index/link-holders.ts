@@ -26,18 +26,28 @@ export function finding(ask: Ask, text: number): Holder[] {
   );
 }
 
-/** Who tried a pair; undefined: too many rows to look at. */
-export function trying(ask: Ask, user: number, password: number): Holder[] | undefined {
+/**
+ * Who tried a pair; undefined: too many rows to look at, or more sources than `common`, which the first rows of what is everybody's show.
+ */
+export function trying(ask: Ask, user: number, password: number, common?: number): Holder[] | undefined {
+  if (common !== undefined) {
+    const first = holders(ask, withPair(user, password), common * ROWS_OF_A_SOURCE);
+    if (first.length < common * ROWS_OF_A_SOURCE) return first;
+    if (new Set(first.map(({ source }) => source)).size > common) return undefined;
+  }
   const [counted] = ask(
     sql`SELECT count(*) AS n FROM (SELECT 1 FROM attempts WHERE password = ${password} AND user = ${user} LIMIT ${MOST_TRIES})`,
   );
   if (Number(counted?.["n"]) >= MOST_TRIES) return undefined;
-  return holders(
-    ask,
-    sql`attempts CROSS JOIN sessions ON sessions.id = attempts.session WHERE attempts.password = ${password}
-      AND attempts.user = ${user} ORDER BY attempts.session, attempts.entry`,
-  );
+  return holders(ask, withPair(user, password));
 }
+
+function withPair(user: number, password: number): Sql {
+  return sql`attempts CROSS JOIN sessions ON sessions.id = attempts.session WHERE attempts.password = ${password}
+    AND attempts.user = ${user} ORDER BY attempts.session, attempts.entry`;
+}
+
+const ROWS_OF_A_SOURCE = 3;
 
 /** Attempts with one pair; what is tried so often is everybody's. */
 const MOST_TRIES = 300;
@@ -73,8 +83,8 @@ function isMentionedOften(ask: Ask, text: number): boolean {
 /** Sessions with one kind of client; what is there so often is everybody's. */
 const MOST_OF_A_CLIENT = 300;
 
-function holders(ask: Ask, from: Sql): Holder[] {
+function holders(ask: Ask, from: Sql, most = MOST_HOLDERS): Holder[] {
   return ask(
-    sql`SELECT sessions.id AS session, sessions.source_address AS source FROM ${from} LIMIT ${MOST_HOLDERS}`,
+    sql`SELECT sessions.id AS session, sessions.source_address AS source FROM ${from} LIMIT ${most}`,
   ).map((row) => ({ session: String(row["session"]), source: String(row["source"]) }));
 }

@@ -6,6 +6,7 @@ export const MOST_OWN_SESSIONS = 500;
 const MOST_TEXTS = 500;
 const MOST_PAIRS = 1000;
 const MOST_ATTEMPTS = 5000;
+const MOST_SET = 200;
 const MOST_LISTS = 100;
 const MOST_CLIENTS = 50;
 
@@ -32,8 +33,6 @@ export interface OwnText {
 export interface OwnPair {
   readonly user: number;
   readonly password: number;
-  /** As indicators tell a password that was set. */
-  readonly text: string;
   readonly session: string;
 }
 
@@ -103,26 +102,53 @@ export function textId(ask: Ask, kind: TextKind, text: string): number | undefin
   return row === undefined ? undefined : Number(row["id"]);
 }
 
-/** Pairs of name and password that they tried, each once, in the order in which they came. */
+/** Pairs of name and password that they tried, each once, in the order in which they came. @param sessions the latest first. */
 export function pairsOf(ask: Ask, sessions: readonly string[]): OwnPair[] {
   const pairs = new Map<string, OwnPair>();
   for (const row of ask(
-    sql`SELECT attempts.user, attempts.password, attempts.session, names.text || ':' || words.text AS text FROM json_each(${JSON.stringify(sessions)}) AS among
-      CROSS JOIN sessions ON sessions.id = among.value CROSS JOIN attempts ON attempts.session = sessions.id
-      CROSS JOIN texts AS names ON names.id = attempts.user CROSS JOIN texts AS words ON words.id = attempts.password
+    sql`SELECT attempts.user, attempts.password, attempts.session FROM json_each(${JSON.stringify(sessions)}) AS among
+      CROSS JOIN attempts ON attempts.session = among.value
       WHERE attempts.password IS NOT NULL AND attempts.user IS NOT NULL
-      ORDER BY sessions.started_us, attempts.session, attempts.entry, attempts.number LIMIT ${MOST_ATTEMPTS}`,
+      ORDER BY among.key DESC, attempts.entry, attempts.number LIMIT ${MOST_ATTEMPTS}`,
   )) {
-    const pair = {
-      user: Number(row["user"]),
-      password: Number(row["password"]),
-      text: String(row["text"]),
-      session: String(row["session"]),
-    };
-    const key = `${pair.user} ${pair.password}`;
-    if (pairs.size < MOST_PAIRS && !pairs.has(key)) pairs.set(key, pair);
+    const [user, password] = [Number(row["user"]), Number(row["password"])];
+    const key = pairKey(user, password);
+    if (pairs.size < MOST_PAIRS && !pairs.has(key))
+      pairs.set(key, { user, password, session: String(row["session"]) });
   }
   return [...pairs.values()];
+}
+
+export function pairKey(user: number, password: number): string {
+  return `${user} ${password}`;
+}
+
+/** As indicators tell a password that was set. */
+export function pairText(ask: Ask, { user, password }: OwnPair): string {
+  const [row] = ask(
+    sql`SELECT names.text || ':' || words.text AS text FROM texts AS names CROSS JOIN texts AS words
+      WHERE names.id = ${user} AND words.id = ${password}`,
+  );
+  return String(row?.["text"]);
+}
+
+/**
+ * Passwords that anybody set, by the name and the password as pairs have them, with the number of the text. Undefined: too many to be
+ * read; then each pair is looked up.
+ */
+export function passwordsSet(ask: Ask): ReadonlyMap<string, number> | undefined {
+  const rows = ask(
+    sql`SELECT id, text FROM texts WHERE kind = ${"password-changed" satisfies TextKind} LIMIT ${MOST_SET + 1}`,
+  );
+  if (rows.length > MOST_SET) return undefined;
+  const set = new Map<string, number>();
+  for (const { id, text } of rows) {
+    const [, name, word] = /^([^:]+):(.+)$/s.exec(String(text)) ?? [];
+    if (name === undefined || word === undefined) continue;
+    const [user, password] = [textId(ask, "user", name), textId(ask, "password", word)];
+    if (user !== undefined && password !== undefined) set.set(pairKey(user, password), Number(id));
+  }
+  return set;
 }
 
 /** Lists that single sessions of them walked. */

@@ -3,7 +3,10 @@ import { finding, mentioning, trying, walking, withClient, type Holder } from ".
 import {
   clientsOf,
   listsOf,
+  pairKey,
   pairsOf,
+  pairText,
+  passwordsSet,
   sessionsOf,
   textId,
   textsFound,
@@ -100,10 +103,19 @@ function useOfPlanted(ask: Ask, text: OwnText, found: Gathering): void {
 /** Credentials that few try count together: enough of them, and a good part of the shorter list. */
 function shareCredentials(ask: Ask, pairs: readonly OwnPair[], found: Gathering): void {
   const shared = new Map<string, { pairs: number; sources: number; ours: string; theirs: string }>();
+  const known = passwordsSet(ask);
   for (const pair of pairs) {
-    const set = textId(ask, "password-changed", pair.text);
-    if (set !== undefined) found.add("changed-password-used", pair, both(ask, set));
-    const holders = trying(ask, pair.user, pair.password);
+    const set =
+      known === undefined
+        ? textId(ask, "password-changed", pairText(ask, pair))
+        : known.get(pairKey(pair.user, pair.password));
+    if (set !== undefined)
+      found.add(
+        "changed-password-used",
+        { text: pairText(ask, pair), session: pair.session },
+        both(ask, set),
+      );
+    const holders = trying(ask, pair.user, pair.password, LINK_RULES["shared-credentials"].common);
     const sources = new Map(holders?.map(({ source, session }) => [source, session]));
     if (holders === undefined || sources.size > LINK_RULES["shared-credentials"].common) {
       found.common++;

@@ -31,6 +31,8 @@ export interface Change {
   readonly linkTarget?: string;
   /** Name in `artifacts/`, when the content was kept. */
   readonly sha256?: string;
+  /** Another name of what the image has in /etc/skel, as every new account's home gets it. */
+  readonly skeleton?: true;
   /** Why the content was not kept. */
   readonly leftOut?: "too-large" | "total-reached" | "count-reached" | "unreadable";
 }

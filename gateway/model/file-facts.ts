@@ -1,11 +1,11 @@
 import type { ByteString } from "./bytes.ts";
 import type { Change } from "./capture.ts";
 
-/** A file that a capture at the session's end would not find as it was: it was run, deleted or overwritten before. */
+/** A file that was run, or deleted before a capture could find it. */
 export interface FileFact {
   readonly kind: "file";
-  readonly how: "run" | "deleted" | "run-and-deleted" | "overwritten";
-  /** Absolute, inside the sandbox. */
+  readonly how: "run" | "deleted" | "run-and-deleted";
+  /** Absolute, inside the sandbox; of a program that was in memory alone `memfd:` and its name. */
   readonly path: ByteString;
   /** Name in `artifacts/`, when the content was kept. */
   readonly sha256?: string;
@@ -17,6 +17,11 @@ export interface FileFact {
   readonly pid?: number;
   /** Of that process, else the file's owner. */
   readonly uid?: number;
+  /**
+   * How it is known whose session's doing it was: by its process, because nobody else was ever in there, or not at all, so that it is
+   * told of who logged in last. Absent in what was written before this was told.
+   */
+  readonly whose?: "process" | "alone" | "last";
   /** When it was seen: microseconds since 1970. */
   readonly time: number;
 }

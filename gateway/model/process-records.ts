@@ -11,6 +11,8 @@ export const RECORD_KINDS = {
   "not-executed": 4,
   connected: 5,
   accepted: 6,
+  /** All that was told before the warden asked stands before it: its number is where the time of others is. */
+  marked: 7,
 } as const;
 
 export type RecordKind = keyof typeof RECORD_KINDS;

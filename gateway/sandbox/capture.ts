@@ -9,7 +9,7 @@ import type { Artifacts } from "./artifacts.ts";
 import { sameOwner, type Baseline } from "./baseline.ts";
 import { hashOf, type Hashes } from "./hashes.ts";
 import type { KeptArtifacts } from "./kept-artifacts.ts";
-import { below, type Layers } from "./layers.ts";
+import { below, lstatOf, type Layers } from "./layers.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { walkUpper, type Found } from "./upper-walk.ts";
 
@@ -52,9 +52,28 @@ export async function captureChanges(input: CaptureInput): Promise<Captured> {
       changes.push(change);
       continue;
     }
-    changes.push({ ...change, ...(await content(input, change.path as ByteString, stat)) });
+    const path = change.path as ByteString;
+    const kept = await content(input, path, stat);
+    const isSkeleton = change.kind === "A" && (await equalsSkeleton(input, path, kept.sha256));
+    changes.push({ ...change, ...kept, ...(isSkeleton ? { skeleton: true } : {}) });
   }
   return { changes, cut };
+}
+
+/** Whether it is what the image, not the sandbox, has under that name in the skeleton of homes. */
+async function equalsSkeleton(
+  { layers, hashes }: CaptureInput,
+  path: ByteString,
+  sha256: string | undefined,
+) {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const original = `/etc/skel/${name}` as ByteString;
+  if (sha256 === undefined || path === original) return false;
+  for (const layer of layers.lowers) {
+    const stat = lstatOf(layer, original);
+    if (stat !== undefined) return stat.isFile() && (await hashOf(hashes, layer, original, stat)) === sha256;
+  }
+  return false;
 }
 
 /** The hash under which a file's content is kept, or why it is not. */

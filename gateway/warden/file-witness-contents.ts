@@ -46,6 +46,11 @@ export class WitnessedContents {
   async #outcomeOf({ content, number, size }: WitnessedFile): Promise<Outcome> {
     if (content === "as-before") return this.#outcomes.get(number) ?? { leftOut: "count-reached" };
     if (typeof content === "string") return { leftOut: content };
+    return this.keep(content, size);
+  }
+
+  /** As `take`, of what has no number. @param size bytes that it had at first. */
+  async keep(content: AsyncIterable<Buffer>, size: number): Promise<Outcome> {
     const { kept, bounds } = this.#options;
     const leftOut = kept.overBounds(bounds(), size);
     try {
@@ -56,6 +61,11 @@ export class WitnessedContents {
       if (error instanceof BrokenContent) return { leftOut: "unreadable" };
       throw error;
     }
+  }
+
+  /** Why a content of that size is not kept any more, without reading it. */
+  leftOut(size: number): Outcome["leftOut"] {
+    return this.#options.kept.overBounds(this.#options.bounds(), size);
   }
 
   async #keep(content: AsyncIterable<Buffer>, size: number): Promise<Outcome> {

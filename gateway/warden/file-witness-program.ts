@@ -5,7 +5,7 @@ import { birthOf } from "./file-witness-places.ts";
 import { FileWitness } from "./file-witness.ts";
 import { buildStatic } from "./static-program.ts";
 
-const [SOURCE, ...OTHERS] = ["witness.c", "records.c", "rights.c"].map((name) =>
+const [SOURCE, ...OTHERS] = ["witness.c", "records.c", "programs.c", "rights.c"].map((name) =>
   join(import.meta.dirname, "..", "file-witness", name),
 ) as [string, ...string[]];
 

@@ -7,15 +7,20 @@ export type WitnessRecord =
   /** Files that it saw run or deleted and has no more to say of: too many at once. */
   | { readonly kind: "skipped"; readonly files: number; readonly at: number }
   /** The kernel had more to tell than its queue takes: not all was seen. */
-  | { readonly kind: "overflow" };
+  | { readonly kind: "overflow" }
+  /** All that was done before it was asked stands before this. */
+  | { readonly kind: "marked" };
 
 export interface WitnessedFile {
   readonly kind: "file";
-  readonly how: "run" | "deleted" | "run-and-deleted";
+  /** `read`: by a process that runs an interpreter, perhaps as its script. */
+  readonly how: "run" | "deleted" | "run-and-deleted" | "read";
   /** The content's number; a second record of the same content has the same. */
   readonly number: number;
-  /** Of whoever wrote or ran it last, on the machine. */
+  /** Of whoever read it, or else wrote or ran it last, on the machine. */
   readonly pid: number;
+  /** When that process was seen to do it: microseconds of CLOCK_MONOTONIC. */
+  readonly seen: number;
   /** The same as the sandbox numbers it; 0 where it had ended. */
   readonly inside: number;
   /** That process's user, or the file's owner where it had ended; on the machine. */
@@ -35,11 +40,11 @@ export class BrokenWitness extends Error {}
 /** The file could not be read to its end, or grew over the bound meanwhile. Records go on. */
 export class BrokenContent extends Error {}
 
-const HEADER = 48;
+const HEADER = 56;
 const MOST_PATH = 4096;
 const MOST_PIECE = 1 << 16;
 const BROKEN = 0xffff_ffff;
-const HOWS = [undefined, "run", "deleted", "run-and-deleted"] as const;
+const HOWS = [undefined, "run", "deleted", "run-and-deleted", "read"] as const;
 const NOBODY = 0xffff_ffff;
 
 /**
@@ -58,6 +63,7 @@ export async function* readRecords(output: AsyncIterable<Buffer>): AsyncGenerato
     if (kind === 1) yield { kind: "ready" };
     else if (kind === 3) yield { kind: "skipped", files: size, at };
     else if (kind === 4) yield { kind: "overflow" };
+    else if (kind === 5) yield { kind: "marked" };
     else if (kind === 2) yield* file(bytes, header, at, size);
     else throw new BrokenWitness("a record of no known kind");
   }
@@ -76,7 +82,8 @@ async function* file(
   const [pid, uid, number, owner, inside] = [8, 12, 16, 20, 24].map((place) => header.readUInt32LE(place));
   const content = contentOf(header[2], bytes);
   yield {
-    ...{ kind: "file", how, at, size, path, content: typeof content === "string" ? content : content.pieces },
+    ...{ kind: "file", how, at, seen: wholeOf(header, 48), size, path },
+    content: typeof content === "string" ? content : content.pieces,
     ...{ number: number ?? 0, pid: pid ?? 0, inside: inside ?? 0, uid: (uid === NOBODY ? owner : uid) ?? 0 },
   };
   if (typeof content !== "string" && !content.isOver()) throw new BrokenWitness("a content was not read");

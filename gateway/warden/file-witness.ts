@@ -11,7 +11,7 @@ export interface FileWitnessOptions {
   readonly program: string;
   /** It goes on as this user, without any right. */
   readonly uid: number;
-  /** The user whose share of the kernel's fanotify groups it takes, of which it needs two. */
+  /** The user whose share of the kernel's fanotify groups it takes, of which it needs three. */
   readonly payer: number;
   /** The sandbox's first process. */
   readonly pid: number;
@@ -20,7 +20,7 @@ export interface FileWitnessOptions {
   readonly largest: number;
   readonly total: number;
   /** One at a time, in order; what it throws is logged. */
-  readonly take: (record: Exclude<WitnessRecord, { kind: "ready" }>) => Promise<void> | void;
+  readonly take: (record: Exclude<WitnessRecord, { kind: "ready" | "marked" }>) => Promise<void> | void;
   readonly log: Logger;
 }
 
@@ -37,6 +37,8 @@ export class FileWitness {
   #child: ChildProcess | undefined;
   #running: Promise<void> = Promise.resolve();
   readonly #stop = new AbortController();
+  /** They asked for all that there is by now. */
+  #asking: ((isAll: boolean) => void)[] = [];
 
   private constructor(options: FileWitnessOptions) {
     this.#options = options;
@@ -51,6 +53,14 @@ export class FileWitness {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Resolves when all that was done by now is taken; false: it died before, or is dead. */
+  settle(): Promise<boolean> {
+    const stdin = this.#child?.stdin;
+    if (stdin?.writable !== true) return Promise.resolve(false);
+    stdin.write("?");
+    return new Promise((resolve) => this.#asking.push(resolve));
   }
 
   /** It takes a last look, tells what it finds and lets go of everything in the sandbox. At most 10 s. */
@@ -104,13 +114,17 @@ export class FileWitness {
   ): Promise<void> {
     const { take, log } = this.#options;
     try {
-      for await (const record of records) if (record.kind !== "ready") await take(record);
+      for await (const record of records) {
+        if (record.kind === "marked") this.#asking.shift()?.(true);
+        else if (record.kind !== "ready") await take(record);
+      }
     } catch (error) {
       child.kill("SIGKILL");
       log.error({ err: error }, "what the witness of a sandbox's files told cannot be taken");
     }
     await ended;
     this.#child = undefined;
+    for (const resolve of this.#asking.splice(0)) resolve(false);
     if (this.#stop.signal.aborted) return;
     log.error(
       { witness: child.signalCode ?? child.exitCode, said: escapeText(complaints()) },

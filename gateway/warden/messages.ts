@@ -35,6 +35,7 @@ const request = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("keys"), session, user: bytes(LONGEST_SECRET) }),
   z.strictObject({ kind: z.literal("foresee"), session }),
   z.strictObject({ kind: z.literal("prepared"), session }),
+  z.strictObject({ kind: z.literal("settle"), session }),
 ]) satisfies z.ZodType<FrontRequest>;
 
 const notice = z.discriminatedUnion("kind", [

@@ -10,8 +10,9 @@ interface Head {
   readonly time: bigint;
   /** As it is seen inside. */
   readonly pid: number;
-  /** As the host has it. */
+  /** As the host has it, and as it has the process. */
   readonly uid: number;
+  readonly process: number;
 }
 
 export interface Executed extends Head {
@@ -27,6 +28,7 @@ export interface Executed extends Head {
 
 export type WatchRecord =
   | { readonly kind: "lost"; readonly records: number; readonly overBudget: number }
+  | { readonly kind: "marked"; readonly namespace: number; readonly number: number }
   | (Head & { readonly kind: "forked"; readonly parent: number })
   | Executed
   | (Head & { readonly kind: "exited"; readonly code: number })
@@ -47,12 +49,19 @@ export function decodeRecord(record: Buffer): WatchRecord | undefined {
       records: Number(record.readBigUInt64LE(8)),
       overBudget: Number(record.readBigUInt64LE(16)),
     };
+  if (kind === RECORD_KINDS.marked)
+    return {
+      kind: "marked",
+      namespace: record.readUInt32LE(RECORD.namespace),
+      number: Number(record.readBigUInt64LE(RECORD.time)),
+    };
   if (record.length < RECORD.shortSize) return undefined;
   const head = {
     namespace: record.readUInt32LE(RECORD.namespace),
     time: record.readBigUInt64LE(RECORD.time),
     pid: record.readUInt32LE(RECORD.inside),
     uid: record.readUInt32LE(RECORD.uid),
+    process: record.readUInt32LE(RECORD.process),
   };
   const parent = record.readUInt32LE(RECORD.parent);
   const result = record.readInt32LE(RECORD.result);

@@ -1,12 +1,20 @@
 import type { Endpoint } from "../model/endpoint.ts";
 import type { ConnectTarget, ProgramRun } from "../model/process-facts.ts";
+import type { AskedProcess, FoundProcess, UnnamedProgram } from "../model/watcher-messages.ts";
+import { Allowance } from "./allowance.ts";
 import type { Executed, WatchRecord } from "./decode.ts";
+import { ProcessMemory } from "./process-memory.ts";
+import { isNamed } from "./script-of.ts";
 import { SessionFacts } from "./session-facts.ts";
 
 /** The kernel's own bound of process ids is higher; a sandbox has its `limits.processes`. */
 const MOST_PROCESSES = 65_536;
 /** Sessions with which it begins to look which of them are over. */
 const FEW_SESSIONS = 64;
+/** Programs without a name that are told of, so that what they are is read. */
+const UNNAMED = { burst: 50, perSecond: 1, most: 500 };
+/** By descriptor: execveat has the kernel name it the first way. */
+const BY_DESCRIPTOR = /^\/(?:dev|proc\/(?:self|thread-self|\d+)(?:\/task\/\d+)?)\/fd\/\d+$/;
 
 interface Process {
   /** It was put in by the engine: our own doing. */
@@ -36,6 +44,9 @@ export class SandboxProcesses {
   readonly #sessions = new Set<SessionFacts>();
   #lookAt = FEW_SESSIONS;
   readonly #nobody = new SessionFacts(undefined);
+  readonly #memory = new ProcessMemory<SessionFacts | undefined>();
+  readonly #unnamed = new Allowance(UNNAMED);
+  #unnamedRun: { client: Endpoint | undefined; program: UnnamedProgram }[] = [];
   readonly #root: number;
   readonly #wall: (time: bigint) => number;
 
@@ -51,7 +62,7 @@ export class SandboxProcesses {
     return this.#sessions.size;
   }
 
-  take(record: Exclude<WatchRecord, { kind: "lost" }>): void {
+  take(record: Exclude<WatchRecord, { kind: "lost" | "marked" }>): void {
     switch (record.kind) {
       case "forked":
         this.#forked(record);
@@ -74,20 +85,39 @@ export class SandboxProcesses {
     }
   }
 
-  /** What is to be told, by whose it is. */
-  *flush(time: number): Iterable<{ client: Endpoint | undefined; facts: ReturnType<SessionFacts["flush"]> }> {
+  /** What is to be told, by whose it is. @param all counts too, whose second is not over. */
+  *flush(
+    time: number,
+    all = false,
+  ): Iterable<{ client: Endpoint | undefined; facts: ReturnType<SessionFacts["flush"]> }> {
     for (const session of this.#sessions) {
-      const facts = session.flush(time);
+      const facts = session.flush(time, all);
       if (facts.length > 0) yield { client: session.client, facts };
     }
   }
 
-  #forked({ pid, parent }: Of<"forked">): void {
+  /** Programs without a name that were run since it was asked last. */
+  takeUnnamed(): readonly { client: Endpoint | undefined; program: UnnamedProgram }[] {
+    const run = this.#unnamedRun;
+    if (run.length > 0) this.#unnamedRun = [];
+    return run;
+  }
+
+  find({ process, before, file }: AskedProcess): FoundProcess {
+    const found = this.#memory.find(process, BigInt(before) * 1000n);
+    if (found === undefined) return undefined;
+    const { owner, scripts } = found;
+    const ranFile = file !== undefined && scripts.some((script) => isNamed(file, script));
+    return { client: owner?.client, ranFile };
+  }
+
+  #forked({ pid, parent, process, time }: Of<"forked">): void {
     const above = this.#processes.get(parent);
     const client = above?.client;
     if (above !== undefined) above.client = undefined;
     if (this.#processes.size >= MOST_PROCESSES) return;
     const session = client === undefined ? above?.session : this.#open(client);
+    this.#memory.began(process, time, session);
     this.#processes.set(pid, {
       // Its parent is not seen inside: the engine put it there.
       isOurs: parent === 0 || above?.isOurs === true,
@@ -112,6 +142,11 @@ export class SandboxProcesses {
     const fact = this.#runOf(record, process);
     const told = session.run(fact);
     if (failed) return;
+    this.#memory.ran(record.process, record.path, record.argv);
+    if (BY_DESCRIPTOR.test(record.path) && this.#unnamed.take(fact.time)) {
+      const { pid, uid, time } = fact;
+      this.#unnamedRun.push({ client: session.client, program: { process: record.process, pid, uid, time } });
+    }
     process.hasRun = true;
     if (told === undefined) delete process.ran;
     else process.ran = { fact: told, at: record.time };
@@ -133,7 +168,8 @@ export class SandboxProcesses {
     };
   }
 
-  #exited({ pid, time, code }: Of<"exited">): void {
+  #exited({ pid, process: number, time, code }: Of<"exited">): void {
+    this.#memory.ended(number);
     const process = this.#processes.get(pid);
     if (process === undefined) return;
     this.#processes.delete(pid);

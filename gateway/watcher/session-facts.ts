@@ -92,9 +92,9 @@ export class SessionFacts {
     this.#waiting.push(end);
   }
 
-  /** What is to be told now. @param time microseconds since 1970. */
-  flush(time: number): readonly ProcessFact[] {
-    this.#closeCount(Math.floor(time / 1e6));
+  /** What is to be told now. @param time microseconds since 1970. @param all a count too, whose second is not over. */
+  flush(time: number, all = false): readonly ProcessFact[] {
+    this.#closeCount(all && this.#counts < MOST_COUNTS ? Infinity : Math.floor(time / 1e6));
     const facts = this.#waiting;
     if (facts.length > 0) this.#waiting = [];
     return facts;

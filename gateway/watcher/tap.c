@@ -4,6 +4,7 @@
  * programs and buffers away: nothing stays. It ends with the warden.
  *
  * Standard input: the programs (struct image), then commands (struct command) until its end, which ends it.
+ * A mark comes back among the records, behind all that the kernel's programs had begun to tell when it came.
  * Standard output: records, each with its length before it (gateway/model/process-records.ts).
  * Standard error: "ready", or why nothing came of it.
  */
@@ -41,8 +42,16 @@ struct image {
     uint32_t count;
     char name[28];
 };
+enum { UNWATCH = 0, WATCH = 1, MARK = 2 };
 struct command {
-    uint32_t add, name_space;
+    uint32_t what, name_space;
+    uint64_t number;
+};
+/* Marks that wait for the ring to be read so far; what is over it gets no answer. */
+#define MOST_MARKS 256
+struct mark {
+    struct command command;
+    uint64_t at;
 };
 struct insn {
     uint8_t code, registers;
@@ -54,6 +63,8 @@ static int maps[4];
 static char log_text[1 << 16];
 static unsigned char out[1 << 18];
 static size_t filled;
+static struct mark marks[MOST_MARKS];
+static unsigned marked;
 
 static long bpf(int command, void *attributes, unsigned size)
 {
@@ -218,6 +229,30 @@ static void tell_lost(void)
         put(&record, sizeof record);
 }
 
+static void take_command(uint64_t produced)
+{
+    struct command command;
+    uint64_t value[2] = { 0, 0 };
+    read_all(&command, sizeof command);
+    if (command.what != MARK)
+        map_call(command.what == WATCH ? MAP_UPDATE : MAP_DELETE, maps[1], &command.name_space, value);
+    else if (marked < MOST_MARKS)
+        marks[marked++] = (struct mark){ command, produced };
+}
+
+static void put_marks(uint64_t consumed)
+{
+    unsigned done = 0;
+    for (; done < marked && marks[done].at <= consumed; done++) {
+        struct { uint32_t kind, name_space; uint64_t number, zero; } record = {
+            7, marks[done].command.name_space, marks[done].command.number, 0
+        };
+        put(&record, sizeof record);
+    }
+    marked -= done;
+    memmove(marks, marks + done, marked * sizeof *marks);
+}
+
 int main(int count, char **arguments)
 {
     size_t page = sysconf(_SC_PAGESIZE);
@@ -239,17 +274,15 @@ int main(int count, char **arguments)
     dprintf(2, "ready\n");
     for (;;) {
         struct pollfd ends[2] = { { 0, POLLIN, 0 }, { maps[0], POLLIN, 0 } };
-        int any, ready = poll(ends, 2, 1000);
+        /* A record that another processor is still writing holds up a mark for a moment. */
+        int any, ready = poll(ends, 2, marked ? 1 : 1000);
         if (ready < 0 && errno != EINTR)
             return 1;
-        if (ends[0].revents) {
-            struct command command;
-            uint64_t value[2] = { 0, 0 };
-            read_all(&command, sizeof command);
-            map_call(command.add ? MAP_UPDATE : MAP_DELETE, maps[1], &command.name_space, value);
-        }
+        if (ends[0].revents)
+            take_command(*(const volatile uint64_t *)producer);
         any = drain(consumer, (const uint64_t *)producer, producer + page);
         tell_lost();
+        put_marks(*consumer);
         flush();
         if (any)
             nanosleep(&pause, 0);

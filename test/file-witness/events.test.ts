@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { capturedFileEvents } from "../../gateway/events/captured-files.ts";
 import { EventMapper } from "../../gateway/events/event-mapper.ts";
+import { WitnessedFiles } from "../../gateway/events/witnessed-files.ts";
 import { lateFactEvents } from "../../gateway/events/late-facts.ts";
 import { fileFactOf } from "../../gateway/evidence/file-fact.ts";
 import { toByteString } from "../../gateway/model/bytes.ts";
@@ -100,6 +101,42 @@ test("what was not kept, and what a server writes by itself, makes none", () => 
   );
 });
 
+test("what is run is told wherever it lies, with how it is known whose it is", () => {
+  const [event] = told([{ ...fact("run", "/run/.x", ONE), whose: "process" }]);
+  assert.deepEqual([event?.["destfile"], event?.["mitsubako_whose"]], ["/run/.x", "process"]);
+});
+
+test("a file that shell commands wrote makes no second event when it is captured", () => {
+  const files = new WitnessedFiles();
+  const dropped = {
+    ...{
+      kind: "dropped",
+      channel: 0,
+      way: "echo",
+      startedAt: 0n,
+      size: 2,
+      whole: true,
+      pieces: [],
+      entry: 1,
+      at: 0n,
+    },
+    sha256: ONE,
+  } as const;
+  for (const path of ["/tmp/whole", "a/../b/part", "~/.home"])
+    files.observe({ ...dropped, path: bytes(path), certainty: "written" });
+  files.observe({ ...dropped, path: bytes("/tmp/typed"), certainty: "typed" });
+  for (const [path, sha256, expected] of [
+    ["/tmp/whole", ONE, true],
+    ["/var/tmp/whole", ONE, false],
+    ["/tmp/whole", OTHER, false],
+    ["/srv/b/part", ONE, true],
+    ["/srv/part", ONE, false],
+    ["/root/.home", ONE, true],
+    ["/tmp/typed", ONE, false],
+  ] as const)
+    assert.equal(files.hasTyped(path, sha256), expected, path);
+});
+
 test("a fact of a front that was taken over is checked", () => {
   const good = fact("run", "/tmp/\xff\n", ONE);
   assert.deepEqual(fileFactOf({ ...good, more: 1 }), good);
@@ -112,6 +149,8 @@ test("a fact of a front that was taken over is checked", () => {
     { time: 0.5 },
     { leftOut: "because" },
     { pid: "1" },
+    { whose: "mine" },
+    { how: "overwritten" },
   ])
     assert.equal(fileFactOf({ ...good, ...bad }), undefined, JSON.stringify(bad));
 });

@@ -11,6 +11,7 @@ import { eventually, mitsubako, ssh, startGateway, type Gateway } from "../gatew
 interface Told {
   readonly how?: string;
   readonly path: string;
+  readonly session?: string;
   readonly sha256?: string;
   readonly content?: string;
 }
@@ -31,7 +32,7 @@ test("files that were run and deleted before anybody looked are kept, told and f
     (exec < /dev/null > /dev/null 2>&1; echo later > later; while [ ! -e go ]; do sleep 0.1; done; rm later; echo > done) &
     sleep 0.2`;
   assert.equal((await ssh(gateway, who, [command])).code, 0);
-  // What they left running deletes when nobody is in there: the next session of theirs does not look at it.
+  // What they left running deletes while their next session is in there, which has no part in it.
   assert.equal(
     (await ssh(gateway, who, ["touch /tmp/go; while [ ! -e /tmp/done ]; do sleep 0.1; done"])).code,
     0,
@@ -40,7 +41,7 @@ test("files that were run and deleted before anybody looked are kept, told and f
   const files = await eventually("all is in the index", async () => {
     const found = await listed(gateway);
     const paths = found.filter(({ how }) => how !== undefined).map(({ path }) => path);
-    return ["/tmp/bot", "/tmp/gone", "/tmp/later"].every((path) => paths.includes(path)) ? found : undefined;
+    return ["/tmp/bot", "/tmp/gone"].every((path) => paths.includes(path)) ? found : undefined;
   });
   const bot = files.findLast(({ path }) => path === "/tmp/bot");
   assert.equal(bot?.how, "run-and-deleted");
@@ -78,6 +79,12 @@ test("files that were run and deleted before anybody looked are kept, told and f
     [],
   );
   assert.ok(!readFileSync("/proc/self/mountinfo", "utf8").includes(gateway.data));
+  const later = (await listed(gateway)).find(({ path }) => path === "/tmp/later");
+  assert.deepEqual(
+    [later?.how, later?.session],
+    ["deleted", bot.session],
+    "it is told of who left it running",
+  );
 
   const anew = await mkdtemp(join(tmpdir(), "mitsubako-rebuilt-"));
   t.after(() => rm(anew, { recursive: true, force: true }));

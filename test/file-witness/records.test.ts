@@ -14,13 +14,14 @@ interface Fields {
 }
 
 function record({ kind = 2, how = 1, leftOut = 0, path = "/x", uid = 7, ...rest }: Fields): Buffer {
-  const header = Buffer.alloc(48);
+  const header = Buffer.alloc(56);
   header.set([kind, how, leftOut]);
   header.writeUInt32LE(rest.pathLength ?? path.length, 4);
   for (const [place, value] of [11, uid, rest.number ?? 1, 5, 3].entries())
     header.writeUInt32LE(value, 8 + 4 * place);
   header.writeBigUInt64LE(1_700_000_000_000_000n, 32);
   header.writeBigUInt64LE(rest.size ?? 9n, 40);
+  header.writeBigUInt64LE(77n, 48);
   return Buffer.concat([header, Buffer.from(path, "latin1")]);
 }
 
@@ -70,6 +71,8 @@ const STREAM = Buffer.concat([
   record({ how: 2, leftOut: 4 }),
   record({ kind: 3, path: "", size: 123n }),
   record({ kind: 4, path: "" }),
+  record({ how: 4, leftOut: 4 }),
+  record({ kind: 5, path: "" }),
 ]);
 
 test("records are the same however their bytes arrive", async () => {
@@ -80,6 +83,7 @@ test("records are the same however their bytes arrive", async () => {
     inside: 3,
     uid: 7,
     at: 1_700_000_000_000_000,
+    seen: 77,
     size: 9,
     path: "/x",
   };
@@ -93,14 +97,16 @@ test("records are the same however their bytes arrive", async () => {
     { ...file, how: "deleted", content: "total-reached" },
     { kind: "skipped", files: 123, at: 1_700_000_000_000_000 },
     { kind: "overflow" },
+    { ...file, how: "read", content: "total-reached" },
+    { kind: "marked" },
   ];
-  for (const at of [1, 3, 7, 48, 49, STREAM.length]) assert.deepEqual(await all(sent(STREAM, at)), expected);
+  for (const at of [1, 3, 7, 56, 57, STREAM.length]) assert.deepEqual(await all(sent(STREAM, at)), expected);
 });
 
 test("what is no record, and a stream that ends within one, is refused", async () => {
   for (const broken of [
-    STREAM.subarray(0, 47),
-    STREAM.subarray(0, 48 + 48 + 2),
+    STREAM.subarray(0, 55),
+    STREAM.subarray(0, 56 + 56 + 2),
     record({ kind: 9 }),
     record({ how: 0 }),
     record({ how: 200 }),

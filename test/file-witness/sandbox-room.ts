@@ -109,7 +109,7 @@ async function firstChildOf(keeper: ChildProcess): Promise<number> {
 export interface Watched extends AsyncDisposable {
   readonly witness: FileWitness;
   /** So far, in order. */
-  readonly told: readonly Told[];
+  readonly told: Told[];
   /** Files of which no more was said. */
   readonly skipped: () => number;
   readonly overflows: () => number;

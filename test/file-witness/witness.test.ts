@@ -49,7 +49,14 @@ END
   assert.deepEqual(of(told, "/room/deleted"), ["deleted", "deleted\n"]);
   assert.deepEqual(of(told, "/room/after"), ["deleted", "moved\n"]);
   assert.deepEqual(of(told, "/room/other"), ["deleted", "linked\nmore\n"]);
-  assert.deepEqual(of(told, "/room/script"), ["deleted", "echo from a here-document\n"]);
+  // Whether it was run is known to who knows the arguments of the process that read it.
+  assert.deepEqual(
+    told.filter(({ path }) => path === "/room/script").map(({ how, content }) => [how, content.toString()]),
+    [
+      ["read", "echo from a here-document\n"],
+      ["deleted", "echo from a here-document\n"],
+    ],
+  );
   assert.deepEqual(of(told, "/room/unlinked"), ["deleted", "late\n"]);
   assert.deepEqual(of(told, "/dev/shm/memory"), ["deleted", "memory\n"]);
   assert.deepEqual(of(told, "/room/replaced"), ["deleted", "first\n"]);
@@ -59,6 +66,43 @@ END
     "nothing else, none of the image's programs either",
   );
   assert.equal(new Set(told.filter(({ path }) => path === "/room/both").map((one) => one.number)).size, 1);
+});
+
+test("asked, it answers when all that was done before is told, and not when it is dead", async () => {
+  await using room = await openRoom();
+  await using watched = await watch(room);
+  for (let times = 1; times <= 5; times++) {
+    await room.run(`for n in 1 2 3 4; do echo $n > x; rm x; done; echo ${times} > y; sh y; rm y`);
+    assert.equal(await watched.witness.settle(), true);
+    assert.deepEqual(
+      watched.told.map(({ how, path }) => `${how} ${path}`).sort(),
+      [...Array.from({ length: 4 }, () => "deleted /room/x"), "deleted /room/y", "read /room/y"],
+    );
+    watched.told.length = 0;
+  }
+  assert.ok(watched.witness.pid !== undefined);
+  process.kill(watched.witness.pid, "SIGSTOP");
+  const asked = watched.witness.settle();
+  process.kill(watched.witness.pid, "SIGKILL");
+  assert.equal(await asked, false);
+});
+
+test("what account tools and the greeting leave behind is told only where it is anybody else's", async () => {
+  await using room = await openRoom();
+  await using watched = await watch(room);
+  await room.run(`
+    useradd -m eve; echo eve:x | chpasswd; usermod -c y eve; userdel eve
+    echo same > /run/motd.dynamic; echo same > /run/new; mv /run/new /run/motd.dynamic
+    echo other > /run/new; mv /run/new /run/motd.dynamic; rm /run/motd.dynamic
+    for name in passwd.77 passwd+ shadow.lock; do echo brought > /etc/$name; rm /etc/$name; done`);
+  const deleted = (await watched.stop()).map(({ path, content }) => `${path} ${content.toString().trim()}`);
+  assert.deepEqual(deleted.sort(), [
+    "/etc/passwd+ brought",
+    "/etc/passwd.77 brought",
+    "/etc/shadow.lock brought",
+    "/run/motd.dynamic other",
+    "/run/motd.dynamic same",
+  ]);
 });
 
 test("one that is run again with another content is told again", async () => {
@@ -170,10 +214,10 @@ test("it has no right and holds nothing but what it needs; its end lets go of ev
     assert.match(status, line);
   for (const set of ["Inh", "Prm", "Eff", "Amb"]) assert.match(status, new RegExp(`^Cap${set}:\\t0+$`, "m"));
   const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
-  // The three standard ones and two groups.
-  await until(() => descriptors() === 8);
+  // The three standard ones and three groups.
+  await until(() => descriptors() === 9);
   await room.run("rm held*");
-  await until(() => descriptors() === 5);
+  await until(() => descriptors() === 6);
   await watched.stop();
   assert.equal(watched.witness.pid, undefined);
 });
@@ -204,8 +248,9 @@ test("as many as there are sandboxes, where more than one user's share of the ke
   await using stack = new AsyncDisposableStack();
   const payers = childUids(SLOTS - 1);
   const most = Number(readFileSync("/proc/sys/fs/fanotify/max_user_groups", "latin1"));
-  // Two groups each.
-  for (let count = 0; count < most / 2; count++) stack.use(await watch(room, { payer: payers[0] ?? 0 }));
+  // Three groups each.
+  for (let count = 0; count < Math.floor(most / 3); count++)
+    stack.use(await watch(room, { payer: payers[0] ?? 0 }));
   await assert.rejects(watch(room, { payer: payers[0] ?? 0 }), /fanotify_init/);
   stack.use(await watch(room, { payer: payers[1] ?? 0 }));
 });

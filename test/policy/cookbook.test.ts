@@ -5,6 +5,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { mmdb } from "./mmdb.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const PAGE = await readFile(join(ROOT, "docs/policies.md"), "utf8");
@@ -14,6 +15,14 @@ let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "mitsubako-cookbook-"));
   await cp(join(ROOT, "policies"), folder, { recursive: true });
+  // What its reader has got.
+  await writeFile(
+    join(folder, "countries.mmdb"),
+    mmdb({
+      "203.0.113.0/24": { country: { iso_code: "KP" } },
+      "198.51.100.0/24": { country: { iso_code: "DE" } },
+    }),
+  );
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -40,8 +49,8 @@ function blocks(text: string, language: string): string[] {
 }
 
 describe("the cookbook", () => {
-  test("has ten tasks, each with a file and with what to see", () => {
-    assert.equal(TASKS.length, 10);
+  test("has thirteen tasks, each with a file and with what to see", () => {
+    assert.equal(TASKS.length, 13);
     for (const task of TASKS)
       assert.ok(blocks(task, "yaml").length === 1 && blocks(task, "console").length === 1, task);
   });
@@ -68,7 +77,7 @@ describe("the cookbook", () => {
                 /^\d+$/.test(other.slice(start.length, -end.length))
               : other === line,
           );
-          assert.ok(isPrinted, `${command}: "${line}" is not in\n${printed.slice(0, 5).join("\n")}`);
+          assert.ok(isPrinted, `${command}: "${line}" is not in\n${printed.slice(0, 8).join("\n")}`);
         }
       }
     });

@@ -208,12 +208,17 @@ test("an account made later is not the source's doing; what the source does to i
 
 test("what we prepared and the source removed or replaced is listed", async () => {
   const capture = await captureOf(
-    "rm /etc/ssh/ssh_host_rsa_key; echo x >> /etc/ssh/ssh_host_ed25519_key; useradd -m planted",
+    "rm /etc/ssh/ssh_host_rsa_key; echo x >> /etc/ssh/ssh_host_ed25519_key; echo evil > /etc/skel/.bash_logout; useradd -m planted; echo evil >> /home/planted/.profile",
   );
   assert.equal(changeOf(capture, "/etc/ssh/ssh_host_rsa_key")?.kind, "D");
   assert.equal(changeOf(capture, "/etc/ssh/ssh_host_ed25519_key")?.kind, "C");
   assert.equal(changeOf(capture, "/etc/passwd")?.kind, "C");
   assert.equal(changeOf(capture, "/home/planted/.bashrc")?.kind, "A");
+  // What the image has in /etc/skel, not what somebody put there.
+  const skeletons = [".bashrc", ".profile", ".bash_logout"].map(
+    (name) => changeOf(capture, `/home/planted/${name}`)?.skeleton,
+  );
+  assert.deepEqual(skeletons, [true, undefined, undefined]);
 });
 
 test("a frozen sandbox is always thawed", async () => {

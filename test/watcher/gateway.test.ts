@@ -4,6 +4,7 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { readLateFacts } from "../../gateway/evidence/late-facts.ts";
+import type { FileFact } from "../../gateway/model/file-facts.ts";
 import type { ProcessFact, ProgramRun } from "../../gateway/model/process-facts.ts";
 import { readEntries } from "../../gateway/recording/reader.ts";
 import { eventually, run, ssh, startGateway, type Gateway } from "../gateway/harness.ts";
@@ -49,6 +50,58 @@ describe("a gateway that watches processes", () => {
       "the server's own doing is there, and marked",
     );
     assert.ok(!names(own).includes("/tmp/brought"));
+  });
+
+  it("has in a session's recording all that was done before its last byte", async () => {
+    for (let times = 1; times <= 5; times++) {
+      const said = `last-${times}`;
+      const command = `cd /tmp; echo 'exit 0' > ${said}; sh ${said}; rm ${said}; /bin/echo ${said}`;
+      assert.equal((await ssh(gateway, WHO, [command])).stdout.toString(), `${said}\n`);
+      const found = await eventually("its recording", async () =>
+        (await sessions(gateway)).find(({ facts }) => runs(facts).some(({ argv }) => argv[1] === said)),
+      );
+      assert.ok(runs(found.facts).some(({ path, argv }) => path === "/bin/echo" && argv[1] === said));
+      assert.deepEqual(
+        found.files.map(({ how, path, whose }) => [how, path, whose]),
+        [
+          ["run", `/tmp/${said}`, "process"],
+          ["deleted", `/tmp/${said}`, "process"],
+        ],
+      );
+      const late = [...found.late.map(({ time }) => time), ...found.lateFiles.map(({ time }) => time)];
+      assert.deepEqual(late, [], "nothing was too late");
+    }
+  });
+
+  it("tells files of whose process it was, of two who are in one sandbox at once, and programs that are none", async () => {
+    const python = `import os
+fd = os.memfd_create("miner")
+os.write(fd, open("/bin/sleep", "rb").read())
+os.execve(fd, ["[kworker]", "3"], {})`;
+    const [one, two] = await Promise.all([
+      ssh(gateway, WHO, ["cd /tmp; sleep 2; echo 1 > by-the-first; rm by-the-first; sleep 2; echo"]),
+      ssh(gateway, WHO, [
+        `cd /tmp; sleep 1; echo 2 > by-the-second; rm by-the-second; python3 -c '${python}'`,
+      ]),
+    ]);
+    assert.deepEqual([one.code, two.code], [0, 0]);
+    const having = (name: string) =>
+      eventually(name, async () =>
+        (await sessions(gateway)).find(({ files }) => files.some(({ path }) => path === name)),
+      );
+    const [first, second, third] = [
+      await having("/tmp/by-the-first"),
+      await having("/tmp/by-the-second"),
+      await having("memfd:miner"),
+    ];
+    assert.deepEqual([first.files.length, second.files.length], [1, 2]);
+    assert.notEqual(first.id, second.id);
+    assert.equal(third.id, second.id);
+    const miner = second.files.find(({ path }) => path === "memfd:miner");
+    assert.equal(miner?.how, "run");
+    const kept = await readFile(join(gateway.data, "artifacts", miner.sha256 ?? ""));
+    assert.equal(kept.length, miner.size);
+    assert.equal(kept.toString("latin1", 0, 4), "\x7fELF");
   });
 
   it("writes an event of each program that was run, not of what the server itself did", async () => {
@@ -122,6 +175,8 @@ interface Session {
   readonly id: string;
   readonly facts: ProcessFact[];
   readonly late: ProcessFact[];
+  readonly files: FileFact[];
+  readonly lateFiles: FileFact[];
 }
 
 async function sessions({ data }: Gateway): Promise<Session[]> {
@@ -130,12 +185,16 @@ async function sessions({ data }: Gateway): Promise<Session[]> {
     for (const id of await readdir(join(data, "recordings", day))) {
       const folder = join(data, "recordings", day, id);
       const facts: ProcessFact[] = [];
+      const files: FileFact[] = [];
       for await (const entry of readEntries(join(folder, "session.mbr")))
-        if (entry.type === "fact" && entry.fact.kind === "process") facts.push(entry.fact);
+        if (entry.type !== "fact") continue;
+        else if (entry.fact.kind === "process") facts.push(entry.fact);
+        else if (entry.fact.kind === "file") files.push(entry.fact);
       const open = join(data, "live/network", `${day}.${id}.jsonl`);
       const read = (await readLateFacts(join(folder, "network.jsonl"))) ?? (await readLateFacts(open));
-      const late = (read?.facts ?? []).map(({ fact }) => fact).filter((fact) => fact.kind === "process");
-      found.push({ id, facts, late });
+      const all = (read?.facts ?? []).map(({ fact }) => fact);
+      const late = all.filter((fact) => fact.kind === "process");
+      found.push({ id, facts, late, files, lateFiles: all.filter((fact) => fact.kind === "file") });
     }
   return found;
 }

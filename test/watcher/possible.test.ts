@@ -22,6 +22,7 @@ function open(t: TestContext, processes: string, logged: string[] = []): Promise
     remap: { uid: 0 },
     policy: () => policySchema.parse({ evidence: { processes } }).evidence,
     take: () => undefined,
+    unnamed: () => undefined,
     log: pino({ level: "info" }, { write: (line) => logged.push(line) }),
   });
 }

@@ -19,15 +19,21 @@ function commandKey({ channel, number }: { readonly channel: number; readonly nu
   return `${channel} ${number}`;
 }
 
+/** A command of several lines in one. */
+function linesOf(text: ByteString): string {
+  const lines = text.replace(/\n+$/, "").split("\n");
+  return lines.map((line) => showable(line as ByteString)).join(" ⏎ ");
+}
+
 /** One line for what an observation tells, or nothing if it is told elsewhere. */
 export function deed(one: Observation, failures: Failures): string | undefined {
   switch (one.kind) {
     case "command": {
-      if (one.way === "exec") return `[${one.channel}] exec ${showable(one.text)}`;
+      if (one.way === "exec") return `[${one.channel}] exec ${linesOf(one.text)}`;
       const where = one.directory === undefined ? "" : `${cut(showable(one.directory), 40)} `;
       const status = failures.get(commandKey(one));
       const failed = status === undefined ? "" : `  (exit status ${status})`;
-      return `[${one.channel}] ${where}${one.exact ? "$" : "$~"} ${showable(one.text)}${failed}`;
+      return `[${one.channel}] ${where}${one.exact ? "$" : "$~"} ${linesOf(one.text)}${failed}`;
     }
     case "typed":
       return `[${one.channel}] typed ${one.hidden === true ? "unseen" : "into a program"}: ${showable(one.text)}`;

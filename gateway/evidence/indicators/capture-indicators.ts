@@ -35,8 +35,9 @@ async function changeIndicators(
   read: ReadArtifact,
   bounds: Bounds,
 ): Promise<readonly Found[]> {
-  const { kind, path, type, sha256, mode = 0 } = change;
-  if (kind === "D") return [];
+  const { kind, path, type, sha256, skeleton, mode = 0 } = change;
+  // A new account's home begins with the same files as everybody's.
+  if (kind === "D" || skeleton === true) return [];
   const byPath = pathIndicator(path);
   const planted = byPath === undefined ? [] : [byPath];
   if (type === "link") return /\.wants\//.test(path) ? planted : [];

@@ -1,7 +1,20 @@
 import { isConnectionMessage, MSG } from "../messages/numbers.ts";
+import { Reader } from "../messages/reader.ts";
 import { payload as buildPayload, u32 } from "../messages/writer.ts";
 import { Direction, type DirectionOptions } from "./direction.ts";
 import type { PendingReplies } from "./pending-replies.ts";
+
+/**
+ * What sshd says aloud of a request (session.c, serverloop.c: `ssh_packet_send_debug`). Whatever else it says so is of the login, which was not
+ * the attacker's own.
+ */
+const SAID_OF_REQUESTS: ReadonlySet<string> = new Set([
+  "Server has rejected tunnel device forwarding",
+  "X11 forwarding disabled by key options.",
+  "X11 forwarding disabled in server configuration file.",
+  "No xauth program; cannot forward X11.",
+  "Can't get IP address for X11 DISPLAY.",
+]);
 
 /** From the sandbox's sshd to the attacker. */
 export class FromServer extends Direction {
@@ -19,8 +32,16 @@ export class FromServer extends Direction {
     return this.#awaiting;
   }
 
+  debug(payload: Buffer, sequence: number): void {
+    if (SAID_OF_REQUESTS.has(new Reader(payload, 2).text())) this.payload(payload, sequence);
+  }
+
   protected override take(payload: Buffer): void {
     const type = payload[0] ?? 0;
+    if (type === MSG.DEBUG) {
+      this.forward(payload);
+      return;
+    }
     if (!isConnectionMessage(type)) return; // No sshd sends any; one that an attacker planted gets no further.
     if (this.greeting.length > 0) {
       this.#greet(payload, type);

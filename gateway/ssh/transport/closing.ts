@@ -17,8 +17,16 @@ export function closeRefused(socket: Socket, answer: string | undefined, unread:
   destroyAfter(socket, LINGER);
 }
 
-/** What was written leaves, then our side ends, and soon after the whole socket. */
-export function closeInOrder(socket: Socket, end: TransportEnd): void {
+/**
+ * What was written leaves, then our side ends, and soon after the whole socket; with a reset if bytes were left unread, as the kernel does for
+ * a process that exits then.
+ */
+export function closeInOrder(socket: Socket, end: TransportEnd, leftUnread: boolean): void {
+  if (leftUnread) {
+    destroyAfter(socket, LINGER);
+    socket.write("", () => socket.resetAndDestroy());
+    return;
+  }
   const orderly = end.kind === "ended-by-us" || end.kind === "disconnect";
   destroyAfter(socket, orderly ? LONGEST_FLUSH : LINGER);
   socket.end(() => {

@@ -10,7 +10,7 @@ import { HeldPayloads } from "./held-payloads.ts";
 import { IdentificationReader, quirksOf } from "./identification.ts";
 import { KeyExchange, type ExchangeRole, type ExchangeWire } from "./key-exchange.ts";
 import type { KexInit } from "./kexinit.ts";
-import { AFTER_LOGIN, BEFORE_LOGIN, needNewKeys, type RekeyLimits } from "./limits.ts";
+import { AFTER_LOGIN, BEFORE_LOGIN, needNewKeys, READ_AT_ONCE, type RekeyLimits } from "./limits.ts";
 import { KEX_MSG, LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
@@ -296,6 +296,10 @@ export class Connection implements Transport, ExchangeWire {
     if (type <= MSG.DEBUG) {
       const end = readTransportMessage(bytes);
       if (end) this.#finish(end);
+      else if (type === MSG.DEBUG && !this.#exchange.initial) {
+        this.#handler?.debug?.(bytes, sequence);
+        return this.#handler ?? undefined;
+      }
       return undefined;
     }
     if (type === MSG.EXT_INFO) {
@@ -499,7 +503,9 @@ export class Connection implements Transport, ExchangeWire {
     if (this.#end) return;
     this.#end = end;
     this.#outbox.flush();
-    closeInOrder(this.#socket, end);
+    const leftUnread =
+      end.kind === "protocol-error" && !this.#authenticated && this.#reader.waiting > READ_AT_ONCE;
+    closeInOrder(this.#socket, end, leftUnread);
     this.#steerSocket();
   }
 

@@ -1,6 +1,9 @@
 /** OpenSSH's `PACKET_MAX_SIZE` (packet.h): the packet length field of what is taken, and here also of what inflating may yield. Bytes. */
 export const LARGEST_PACKET = 256 * 1024;
 
+/** What OpenSSH takes out of its socket at a time before the login (packet.c, `ssh_packet_read_seqnr`). Bytes. */
+export const READ_AT_ONCE = 8192;
+
 /** What is held for a peer that does not read. Bytes. */
 export interface WriteMarks {
   /** `send` is false above it; `drain` comes below half of it. */

@@ -61,6 +61,11 @@ export class PacketReader {
     }
   }
 
+  /** Bytes that came and are not looked at yet. */
+  get waiting(): number {
+    return this.#chunk.length - this.#at + this.#moreLength;
+  }
+
   /** New keys from the next packet on. */
   install(opener: Opener): void {
     this.#opener = opener;

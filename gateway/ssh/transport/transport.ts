@@ -44,6 +44,8 @@ export interface TransportHandler {
    * The buffer is the handler's only during the call.
    */
   payload(payload: Buffer, sequence: number): void;
+  /** A whole SSH_MSG_DEBUG, to who wants to hear of those. */
+  debug?(payload: Buffer, sequence: number): void;
   /** All payloads of one read from the socket were delivered. */
   batchEnd?(): void;
   /** `send` may go on. */

@@ -14,11 +14,16 @@ export interface LoginAttempt {
   readonly methodName: Buffer;
   readonly credential: Credential;
   /**
-   * False where a stock sshd refuses whatever the credential is: a method that is not offered, a service other than ssh-connection, a
-   * password change, a key it cannot use, a signature that is wrong. Nothing may be done for such an attempt but to record and refuse it;
+   * False where a stock sshd refuses whatever the credential is: a method that is not offered, a key or nothing for a service other than
+   * ssh-connection, a password change, a key it cannot use, a signature that is wrong. Nothing may be done for such an attempt but to record and refuse it;
    * a decision to accept it is treated as a refusal.
    */
   readonly admissible: boolean;
+  /**
+   * False for a service other than ssh-connection. sshd tries a password all the same, taking its time; where it is right, it finds that it
+   * let in somebody whom it holds for unknown, and ends without a word (auth2.c, `userauth_finish`).
+   */
+  readonly inService: boolean;
 }
 
 export type Credential =

@@ -65,7 +65,8 @@ export function readRequest(request: UserauthRequest, context: RequestContext): 
       method: methodKind(plainName),
       methodName: method,
       credential,
-      admissible: admissible && offered && inService,
+      admissible: admissible && offered && (inService || credential.kind === "password"),
+      inService,
     },
   });
 

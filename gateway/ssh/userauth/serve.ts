@@ -218,6 +218,7 @@ class Userauth {
     switch (decision.kind) {
       case "accepted":
         if (!admissible || question) return this.#refuse(attempt);
+        if (!attempt.inService) return this.#malformed("a login to a service that is not there");
         if (attempt.method !== "keyboard-interactive") return this.#accept(attempt);
         this.#challenge = { attempt, stage: "confirmation" };
         await this.#inbox.send(buildInfoRequest([]));

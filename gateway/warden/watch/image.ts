@@ -11,9 +11,19 @@ export function loaderImage(programs: readonly KernelProgram[]): Buffer {
 
 /** From now on, or no more, the processes of such a namespace (`struct command`). */
 export function loaderCommand(add: boolean, namespace: number): Buffer {
-  const command = Buffer.alloc(8);
-  command.writeUInt32LE(add ? 1 : 0);
+  return commandOf(add ? 1 : 0, namespace, 0);
+}
+
+/** A record of that number is to follow on all that the kernel has told by now. */
+export function loaderMark(namespace: number, number: number): Buffer {
+  return commandOf(2, namespace, number);
+}
+
+function commandOf(what: number, namespace: number, number: number): Buffer {
+  const command = Buffer.alloc(16);
+  command.writeUInt32LE(what);
   command.writeUInt32LE(namespace, 4);
+  command.writeBigUInt64LE(BigInt(number), 8);
   return command;
 }
 

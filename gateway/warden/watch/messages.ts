@@ -6,7 +6,7 @@ import {
   MOST_ARGUMENTS,
   type ProcessFact,
 } from "../../model/process-facts.ts";
-import { MOST_FACTS_AT_ONCE, type FromWatcher } from "../../model/watcher-messages.ts";
+import { MOST_ASKED, MOST_FACTS_AT_ONCE, type FromWatcher } from "../../model/watcher-messages.ts";
 
 /**
  * The boundary between the process that reads what strangers' programs did and root's: nothing that it says is used before it passed here.
@@ -66,12 +66,22 @@ const fact = z.discriminatedUnion("did", [
   z.strictObject({ kind: z.literal("process"), did: z.literal("more"), time: count, runs: id, connects: id }),
 ]) satisfies z.ZodType<ProcessFact>;
 
+const client = z.union([z.strictObject({ address, port }), z.undefined()]);
+const found = z.union([z.strictObject({ client, ranFile: z.boolean() }), z.undefined()]);
+
 const message = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
+  z.strictObject({ kind: z.literal("answer"), number: count, processes: z.array(found).max(MOST_ASKED) }),
+  z.strictObject({
+    kind: z.literal("unnamed"),
+    namespace: id,
+    client,
+    program: z.strictObject({ process: id, pid: id, uid: id, time: count }),
+  }),
   z.strictObject({
     kind: z.literal("facts"),
     namespace: id,
-    client: z.union([z.strictObject({ address, port }), z.undefined()]),
+    client,
     facts: z.array(fact).max(MOST_FACTS_AT_ONCE),
   }),
   z.strictObject({ kind: z.literal("problem"), message: z.string().max(LONGEST_PROBLEM) }),

@@ -6,6 +6,7 @@ import { MitsubakoError } from "../../model/errors.ts";
 import type { SessionId } from "../../model/ids.ts";
 import type { Policy } from "../../model/policy.ts";
 import type { StartedSandbox } from "../../sandbox/lifecycle.ts";
+import type { AskedProcess, UnnamedProgram } from "../../model/watcher-messages.ts";
 import type { Seen } from "../sandbox-facts.ts";
 import { tryTap } from "./tap.ts";
 import { Watch } from "./watch.ts";
@@ -21,7 +22,25 @@ export interface ProcessWatchOptions {
   readonly remap: { readonly uid: number };
   readonly policy: () => Policy["evidence"];
   readonly take: (seen: Seen) => void;
+  /** A program without a name is being run. */
+  readonly unnamed: (program: UnnamedRun) => void;
   readonly log: Logger;
+}
+
+export interface UnnamedRun {
+  /** The sandbox's address, and its process namespace. */
+  readonly sandbox: string;
+  readonly namespace: number;
+  readonly session: SessionId | undefined;
+  readonly program: UnnamedProgram;
+}
+
+/** Whose a process is, or was. */
+export interface Doer {
+  /** Undefined: nobody's who came in. */
+  readonly session: SessionId | undefined;
+  /** It ran the file that was asked about, as its script. */
+  readonly ranFile: boolean;
 }
 
 /** Connections of one sandbox of which it is remembered whose they were. */
@@ -91,6 +110,27 @@ export class ProcessWatch implements AsyncDisposable {
       for (const oldest of sessions.keys()) return void sessions.delete(oldest);
   }
 
+  /**
+   * Whose these processes of a sandbox are, undefined where it is not known. By then all that was done there before is taken.
+   * Undefined: nobody watches, or there was no answer within a second.
+   */
+  async ask(
+    address: string,
+    processes: readonly AskedProcess[],
+  ): Promise<readonly (Doer | undefined)[] | undefined> {
+    const watched = this.#byAddress.get(address);
+    if (watched === undefined) return undefined;
+    const found = await this.#watch?.ask(watched.namespace, processes);
+    // It could say too few.
+    if (found?.length !== processes.length) return undefined;
+    return found.map((one) => one && { session: sessionOf(watched, one.client), ranFile: one.ranFile });
+  }
+
+  /** Whether all that was done in that sandbox by now is taken; true where nobody watches. */
+  async settle(address: string): Promise<boolean> {
+    return !this.#byAddress.has(address) || (await this.ask(address, [])) !== undefined;
+  }
+
   /** The sandbox is gone. */
   dismiss(address: string): void {
     const watched = this.#byAddress.get(address);
@@ -105,7 +145,7 @@ export class ProcessWatch implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { folder, uid, spawn, remap, take, log } = this.#options;
+    const { folder, uid, spawn, remap, take, unnamed, log } = this.#options;
     this.#watch = await Watch.start({
       kit: await tryTap(folder, uid),
       uid,
@@ -115,8 +155,13 @@ export class ProcessWatch implements AsyncDisposable {
       onFacts: ({ namespace, client, facts }) => {
         const watched = this.#byNamespace.get(namespace);
         if (watched === undefined) return;
-        const session = client === undefined ? undefined : watched.sessions.get(nameOf(client));
-        take({ sandbox: watched.address, session, facts });
+        take({ sandbox: watched.address, session: sessionOf(watched, client), facts });
+      },
+      onUnnamed: ({ namespace, client, program }) => {
+        const watched = this.#byNamespace.get(namespace);
+        if (watched === undefined) return;
+        const session = sessionOf(watched, client);
+        unnamed({ sandbox: watched.address, namespace, session, program });
       },
     });
   }
@@ -127,6 +172,10 @@ function unfit(why: string, cause: unknown): MitsubakoError {
     remedy: "Set evidence.processes to auto, and sandboxes are made without it.",
     cause,
   });
+}
+
+function sessionOf({ sessions }: Watched, client: Endpoint | undefined): SessionId | undefined {
+  return client === undefined ? undefined : sessions.get(nameOf(client));
 }
 
 function nameOf({ address, port }: Endpoint): string {

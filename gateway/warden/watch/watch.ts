@@ -1,14 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import type { Logger } from "pino";
 import { escapeText } from "../../model/bytes.ts";
-import type { FromWatcher, ToWatcher } from "../../model/watcher-messages.ts";
+import type { AskedProcess, FoundProcess, FromWatcher, ToWatcher } from "../../model/watcher-messages.ts";
 import { onceEnded } from "../child-end.ts";
 import { PerSecond } from "../per-second.ts";
-import { loaderCommand } from "./image.ts";
+import { loaderCommand, loaderMark } from "./image.ts";
 import { parseWatcherMessage } from "./messages.ts";
+import { Questions } from "./questions.ts";
 import { startTap, type TapKit } from "./tap.ts";
 
 export type WatchedFacts = Extract<FromWatcher, { kind: "facts" }>;
+export type WatchedProgram = Extract<FromWatcher, { kind: "unnamed" }>;
 
 export interface WatchOptions {
   readonly kit: TapKit;
@@ -19,12 +21,15 @@ export interface WatchOptions {
   /** What the sandboxes' root is on the machine. */
   readonly root: number;
   readonly onFacts: (facts: WatchedFacts) => void;
+  readonly onUnnamed: (program: WatchedProgram) => void;
   readonly log: Logger;
 }
 
 /** What died is started again after this many milliseconds; until then nothing is seen. */
 const RESTART_PAUSE = 1000;
 const READY_DEADLINE = 30_000;
+/** Milliseconds for an answer. */
+const ANSWER_DEADLINE = 1000;
 /** Messages a second. The watcher bounds itself below, so more is a captured one that wants us busy. */
 const MOST_MESSAGES = 1000;
 const MOST_PROBLEMS = 10;
@@ -35,6 +40,7 @@ const MOST_BAD_MESSAGES = 8;
 export class Watch implements AsyncDisposable {
   readonly #options: WatchOptions;
   readonly #namespaces = new Set<number>();
+  readonly #questions = new Questions(ANSWER_DEADLINE);
   #child: ChildProcess | undefined;
   #tap: ChildProcess | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -78,6 +84,20 @@ export class Watch implements AsyncDisposable {
     this.#say({ kind: "leave", namespace });
   }
 
+  /**
+   * Whose these processes are, in their order; by then all is told that happened in that namespace before the question.
+   * Undefined: there was no answer within a second.
+   */
+  ask(namespace: number, processes: readonly AskedProcess[]): Promise<readonly FoundProcess[] | undefined> {
+    const loader = this.#tap?.stdin;
+    return this.#questions.ask((number) => {
+      if (loader?.writable !== true || this.#child?.connected !== true) return false;
+      this.#say({ kind: "ask", number, namespace, processes });
+      loader.write(loaderMark(namespace, number));
+      return true;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#restarting);
@@ -112,6 +132,7 @@ export class Watch implements AsyncDisposable {
       tap.kill("SIGKILL");
       await Promise.all([ended, tapEnded]);
       this.#child = this.#tap = undefined;
+      this.#questions.abandon();
       if (this.#stopped) return;
       this.#options.log.error(
         { watcher: child.signalCode ?? child.exitCode, loader: tap.signalCode ?? tap.exitCode },
@@ -155,6 +176,12 @@ export class Watch implements AsyncDisposable {
             break;
           case "facts":
             if (this.#namespaces.has(message.namespace)) this.#options.onFacts(message);
+            break;
+          case "unnamed":
+            if (this.#namespaces.has(message.namespace)) this.#options.onUnnamed(message);
+            break;
+          case "answer":
+            this.#questions.answered(message.number, message.processes);
             break;
           case "problem":
             if (problems.take()) log.warn({ from: "watcher" }, escapeText(message.message.slice(0, 2000)));

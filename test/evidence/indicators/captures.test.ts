@@ -93,6 +93,16 @@ test("files tell by where they lie and by what is in them", async () => {
   );
 });
 
+test("what every new home begins with is nobody's way to stay", async () => {
+  assert.deepEqual(
+    await told({
+      "/home/eve/.bashrc": { sha256: "ab".repeat(32), skeleton: true },
+      "/home/eve/.profile": { sha256: "cd".repeat(32) },
+    }),
+    { "/home/eve/.profile": ["startup /home/eve/.profile"] },
+  );
+});
+
 test("files of packages that were installed are not theirs", async () => {
   assert.deepEqual(
     await told({

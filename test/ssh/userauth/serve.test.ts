@@ -140,7 +140,7 @@ describe("serveUserauth: passwords and what is around them", () => {
     }
   });
 
-  it("refuses a password change and what asks for another service, and says so to whoever decides", async () => {
+  it("refuses a password change, ends at a right password for another service, and says so to whoever decides", async () => {
     const { talk, attempts } = served({ decide: () => Promise.resolve({ kind: "accepted" }) });
     await talk.ask(SERVICE);
     const change = buildUserauthRequest(user, "password", bool(true), string("right"), string("new"));
@@ -149,7 +149,8 @@ describe("serveUserauth: passwords and what is around them", () => {
     assert.ok(attempts[0].credential.kind === "password");
     assert.deepEqual(attempts[0].credential.newPassword, Buffer.from("new"));
 
-    const other = served({ decide: () => Promise.resolve({ kind: "accepted" }) });
+    let kind: "refused" | "accepted" = "refused";
+    const other = served({ decide: () => Promise.resolve({ kind }) });
     await other.talk.ask(SERVICE);
     const request = payload(
       50,
@@ -160,7 +161,10 @@ describe("serveUserauth: passwords and what is around them", () => {
       string("right"),
     );
     assert.deepEqual(await other.talk.ask(request), FAILURE);
-    assert.equal(other.attempts[0]?.admissible, false);
+    assert.equal(other.attempts[0]?.admissible, true);
+    assert.equal(other.attempts[0].inService, false);
+    kind = "accepted";
+    assert.ok(!Buffer.isBuffer(await other.talk.ask(request)));
   });
 
   it("says nothing of methods it does not offer, and keeps the password that came with one", async () => {
