@@ -22,9 +22,12 @@ import { reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
 import type { PasswordHasher } from "./password-hash.ts";
+import type { Past, PastKeeper } from "./past/keeper.ts";
+import { continuePids } from "./past/pids.ts";
 import { waitForSsh } from "./probe.ts";
 import { containerSpec, macAddress } from "./spec.ts";
 import type { Strays } from "./strays.ts";
+import type { TarFile } from "./tar.ts";
 
 /** What every sandbox of a gateway is made with. */
 export interface SandboxKit {
@@ -33,6 +36,7 @@ export interface SandboxKit {
   readonly network: SandboxNetwork;
   readonly persona: Pick<Persona, "image" | "hostname">;
   readonly hostKeys: readonly HostKeyFile[];
+  readonly past: PastKeeper;
   readonly artifacts: Artifacts;
   readonly hasher: PasswordHasher;
   readonly ground: Ground;
@@ -92,6 +96,7 @@ export class CreatedSandbox {
   readonly #kit: SandboxKit;
   readonly #policy: Policy["sandbox"];
   readonly #container: SandboxContainer;
+  #past: Past | undefined;
 
   private constructor(kit: SandboxKit, policy: Policy["sandbox"], container: SandboxContainer) {
     this.#kit = kit;
@@ -111,7 +116,13 @@ export class CreatedSandbox {
           slot: kit.network.slot,
           id: container.id,
         });
-      await container.archive.write(hostKeyFiles(kit.hostKeys));
+      const past = await kit.past.of(container.archive);
+      created.#past = past;
+      await container.archive.write([
+        ...past.files,
+        ...hostKeyFiles(kit.hostKeys, past.installed),
+        memoryFile(policy.memory, past.installed),
+      ]);
       return created;
     } catch (error) {
       await created.remove();
@@ -148,7 +159,11 @@ export class CreatedSandbox {
     const files =
       layers?.merged !== undefined ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
     const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
-    const baseline = layers ? await settled(layers) : new Baseline();
+    if (layers) await settled(layers);
+    // What the services said at their start and sshd about our look at it: on a server that was long ago.
+    if (this.#past) files?.cut(this.#past.logs);
+    if (this.#past) await continuePids(info.State.Pid, this.#past.pid);
+    const baseline = layers ? await Baseline.take(layers) : new Baseline();
     const parts = { kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers, kept };
     return new ReadySandbox(parts);
   }
@@ -331,8 +346,8 @@ const HOST_KEY_NAMES = {
   "ssh-ed25519": "ssh_host_ed25519_key",
 } as const satisfies Record<HostKeyFile["type"], string>;
 
-function hostKeyFiles(keys: readonly HostKeyFile[]) {
-  const root = { uid: 0, gid: 0, modifiedAt: new Date() };
+function hostKeyFiles(keys: readonly HostKeyFile[], modifiedAt: Date) {
+  const root = { uid: 0, gid: 0, modifiedAt };
   return keys.flatMap(({ type, privateKey, publicKey }) => {
     const path = `etc/ssh/${HOST_KEY_NAMES[type]}`;
     return [
@@ -342,16 +357,21 @@ function hostKeyFiles(keys: readonly HostKeyFile[]) {
   });
 }
 
+/** Tells PID 1 what there is room for; it takes the file away. */
+function memoryFile(bytes: number, modifiedAt: Date): TarFile {
+  const content = Buffer.from(`${Math.floor(bytes / 2 ** 20)}\n`);
+  return { path: ".memory", content, mode: 0o600, uid: 0, gid: 0, modifiedAt };
+}
+
 /** sshd is not the last thing that starts: waits until two looks find the same. At most 0.6 s. */
-async function settled(layers: Layers): Promise<Baseline> {
+async function settled(layers: Layers): Promise<void> {
   let before = await Baseline.take(layers);
   for (let looks = 0; looks < 10; looks++) {
     await sleep(60);
     const now = await Baseline.take(layers);
-    if (now.equals(before)) return now;
+    if (now.equals(before)) return;
     before = now;
   }
-  return before;
 }
 
 /**

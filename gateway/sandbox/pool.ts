@@ -24,6 +24,7 @@ import { checkEngine, requireEngine } from "./limits.ts";
 import { ensureNetwork, type NetworkPlan } from "./network.ts";
 import { Nursery } from "./nursery.ts";
 import { PasswordHasher } from "./password-hash.ts";
+import { PastKeeper } from "./past/keeper.ts";
 import { roomForCapture, type Room } from "./room.ts";
 import { macAddress } from "./spec.ts";
 import { reap, reapUnknown } from "./reap.ts";
@@ -86,8 +87,10 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const hasher = new PasswordHasher();
   hasher.startAhead();
   const strays = new Strays();
+  const past = new PastKeeper(hostKeys, persona.hostname);
   const disguise = disguiseFor(options.disguise, facts);
-  const kit = { engine, facts, network, persona, hostKeys, artifacts, hasher, ground, strays, disguise };
+  const outer = { engine, facts, network, ground, strays, disguise };
+  const kit = { ...outer, persona, hostKeys, past, artifacts, hasher };
   return new Pool(options, kit);
 }
 

@@ -16,6 +16,7 @@ import { makeSandbox, type AssignedSandbox, type Ground, type SandboxKit } from 
 import { requireEngine } from "../../sandbox/limits.ts";
 import { ensureNetwork } from "../../sandbox/network.ts";
 import { PasswordHasher } from "../../sandbox/password-hash.ts";
+import { PastKeeper } from "../../sandbox/past/keeper.ts";
 import { reap } from "../../sandbox/reap.ts";
 import { Strays } from "../../sandbox/strays.ts";
 import { buildDisguise } from "../../warden/disguise-program.ts";
@@ -98,6 +99,7 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     network: sandboxes,
     persona: options.persona,
     hostKeys,
+    past: new PastKeeper(hostKeys, options.persona.hostname),
     artifacts: new Artifacts(join(folder, "artifacts")),
     hasher: held.use(new PasswordHasher()),
     ground,
