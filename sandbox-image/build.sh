@@ -22,16 +22,16 @@ inputs_hash() {
     {
         uname -m
         cd -- "$here"
-        find build.sh customize.sh init.c "$persona" -type f | LC_ALL=C sort | xargs sha256sum
+        find build.sh customize.sh age.py init.c systemctl.c "$persona" -type f | LC_ALL=C sort | xargs sha256sum
     } | sha256sum | cut -d ' ' -f 1
 }
 
 # Static, with musl: glibc's own static library needs relocations that tcc does not do, and gcc with its libraries is forty times larger.
-compile_init() {
+compile() { # source, program
     musl=/usr/lib/$(uname -m)-linux-musl
     headers=/usr/include/$(uname -m)-linux-musl
-    tcc -static -nostdlib -nostdinc -I "$headers" -Wall -Werror -o "$1" \
-        "$musl/crt1.o" "$musl/crti.o" "$here/init.c" "$musl/libc.a" "$musl/crtn.o"
+    tcc -static -nostdlib -nostdinc -I "$headers" -Wall -Werror -o "$2" \
+        "$musl/crt1.o" "$musl/crti.o" "$here/$1" "$musl/libc.a" "$musl/crtn.o"
 }
 
 # The archive that this machine's apt uses for the suite, when it is a Debian; else Debian's own.
@@ -105,18 +105,20 @@ source_line "$mirror" "$SUITE" >"$work/sources"
 ! answers "$mirror" "$UPDATES_SUITE" || source_line "$mirror" "$UPDATES_SUITE" >>"$work/sources"
 ! answers "$security" "$SECURITY_SUITE" || source_line "$security" "$SECURITY_SUITE" >>"$work/sources"
 
-compile_init "$work/init"
-packages=$(sed -e 's/#.*//' "$here/$persona/packages" | tr -s ' \n' ',,')
+compile init.c "$work/init"
+compile systemctl.c "$work/systemctl"
+built=$(date +%s)
+packages=$({ sed -e 's/#.*//' "$here/$persona/packages"; echo "$EXTRA_PACKAGES"; } | tr -s ' \n' ',,' | sed 's/,$//')
 apt_options >"$work/apt.conf"
 
 # The status of a pipe is its last command's, so mmdebstrap's own goes through a file.
 {
     status=0
-    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --format=tar --dpkgopt=force-unsafe-io \
+    TMPDIR=$work LC_ALL=C.UTF-8 apart mmdebstrap --mode=root --variant=important --skip=cleanup/reproducible --format=tar --dpkgopt=force-unsafe-io \
         --components="$COMPONENTS" --include="${packages#,}" --aptopt="$work/apt.conf" \
         --essential-hook='echo "locales locales/default_environment_locale select '"$LOCALE"'" | chroot "$1" debconf-set-selections' \
         --essential-hook='echo "locales locales/locales_to_be_generated multiselect '"$LOCALE"' UTF-8" | chroot "$1" debconf-set-selections' \
-        --customize-hook="sh '$here/customize.sh' \"\$1\" '$here/$persona' '$work/init'" \
+        --customize-hook="sh '$here/customize.sh' \"\$1\" '$here/$persona' '$work' '$built'" \
         "$SUITE" "$work/image.tar" "$work/sources" 2>&1 >/dev/null || status=$?
     echo "$status" >"$work/status"
 } | translate "$work/log"

@@ -10,6 +10,7 @@ import type { UpstreamAnswer, UpstreamLogin } from "../ssh/userauth/upstream.ts"
 import type { Transport } from "../ssh/transport/transport.ts";
 import type { HostKey } from "../ssh/transport/host-key.ts";
 import { userCertificate } from "../ssh/userauth/certificate.ts";
+import { loggedName } from "../ssh/userauth/public-key.ts";
 import { optionsOfKey } from "./authorized-keys.ts";
 import { restrictionsOf } from "./key-options.ts";
 import type { Ending } from "./ending.ts";
@@ -125,7 +126,9 @@ export class Authenticator {
     // nothing of it is ever written inside.
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const publicKeyBlob = ed25519Blob(publicKey);
-    const certificate = userCertificate({ publicKeyBlob, user, restrictions }, this.#authority);
+    // The sandbox's PID 1 puts the certificate's name in its place where the login is logged.
+    const keyId = loggedName(key.blob);
+    const certificate = userCertificate({ publicKeyBlob, user, restrictions, keyId }, this.#authority);
     const asked = await this.#ask(found.way, (login) =>
       login.key(user, { privateKey, publicKeyBlob, certificate }),
     );

@@ -19,6 +19,7 @@ import type { ContainerInspectInfo } from "dockerode";
 import { MitsubakoError } from "../model/errors.ts";
 import type { SandboxId } from "../model/ids.ts";
 import type { Policy } from "../model/policy.ts";
+import { uncoverRoot } from "./disguise.ts";
 
 const run = promisify(execFile);
 
@@ -101,6 +102,7 @@ export function checkDisk(root: string, bytes: number): void {
 export async function uncapDisk(info: ContainerInspectInfo): Promise<void> {
   const folder = layerFolder(info);
   if (folder === undefined || !isMountPoint(folder)) return;
+  await uncoverRoot(folder);
   for (let tries = 0; tries < 20; tries++) {
     try {
       await tool("umount", [folder]);

@@ -12,6 +12,7 @@ import { Baseline } from "./baseline.ts";
 import { captureChanges, type Captured } from "./capture.ts";
 import { SandboxContainer } from "./container.ts";
 import { capDisk, checkDisk, inodesOf, usedDisk } from "./disk.ts";
+import type { Disguise } from "./disguise.ts";
 import type { Engine } from "./docker.ts";
 import { isThrottled } from "./limits.ts";
 import type { EngineFacts } from "./engine-facts.ts";
@@ -21,9 +22,12 @@ import { reachableLayers, type Layers } from "./layers.ts";
 import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
 import type { PasswordHasher } from "./password-hash.ts";
+import type { Past, PastKeeper } from "./past/keeper.ts";
+import { continuePids } from "./past/pids.ts";
 import { waitForSsh } from "./probe.ts";
 import { containerSpec, macAddress } from "./spec.ts";
 import type { Strays } from "./strays.ts";
+import type { TarFile } from "./tar.ts";
 
 /** What every sandbox of a gateway is made with. */
 export interface SandboxKit {
@@ -32,10 +36,13 @@ export interface SandboxKit {
   readonly network: SandboxNetwork;
   readonly persona: Pick<Persona, "image" | "hostname">;
   readonly hostKeys: readonly HostKeyFile[];
+  readonly past: PastKeeper;
   readonly artifacts: Artifacts;
   readonly hasher: PasswordHasher;
   readonly ground: Ground;
   readonly strays: Strays;
+  /** Where it is absent, a sandbox shows that it is a container. */
+  readonly disguise: Disguise | undefined;
 }
 
 /**
@@ -89,6 +96,7 @@ export class CreatedSandbox {
   readonly #kit: SandboxKit;
   readonly #policy: Policy["sandbox"];
   readonly #container: SandboxContainer;
+  #past: Past | undefined;
 
   private constructor(kit: SandboxKit, policy: Policy["sandbox"], container: SandboxContainer) {
     this.#kit = kit;
@@ -108,7 +116,13 @@ export class CreatedSandbox {
           slot: kit.network.slot,
           id: container.id,
         });
-      await container.archive.write(hostKeyFiles(kit.hostKeys));
+      const past = await kit.past.of(container.archive);
+      created.#past = past;
+      await container.archive.write([
+        ...past.files,
+        ...hostKeyFiles(kit.hostKeys, past.installed),
+        memoryFile(policy.memory, past.installed),
+      ]);
       return created;
     } catch (error) {
       await created.remove();
@@ -118,17 +132,22 @@ export class CreatedSandbox {
 
   async start(signal?: AbortSignal): Promise<ReadySandbox> {
     const container = this.#container;
+    const { disguise, network, persona } = this.#kit;
+    await disguise?.coverRoot(await container.inspect());
     await container.start();
     signal?.throwIfAborted();
     const info = await container.inspect();
+    const nameserver = network.gateway;
+    const [pid, shm] = [info.State.Pid, info.HostConfig.ShmSize ?? 0];
+    if (disguise) await disguise.dress({ pid, shm, nameserver, hostname: persona.hostname });
+    else hideEngineResolver(info, nameserver);
     const kept = new KeptArtifacts();
     await this.#kit.ground.started({
       address: container.address,
       mac: macAddress(container.id),
-      pid: info.State.Pid,
+      pid,
       kept,
     });
-    hideEngineResolver(info, this.#kit.network.gateway);
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     const layers = reachableLayers(info);
     if (container.facts.diskCap) {
@@ -140,7 +159,11 @@ export class CreatedSandbox {
     const files =
       layers?.merged !== undefined ? new PristineFiles(layers.merged, container.facts.remap) : undefined;
     const accounts = await AccountKeeper.open(container.archive, this.#kit.hasher, files);
-    const baseline = layers ? await settled(layers) : new Baseline();
+    if (layers) await settled(layers);
+    // What the services said at their start and sshd about our look at it: on a server that was long ago.
+    if (this.#past) files?.cut(this.#past.logs);
+    if (this.#past) await continuePids(info.State.Pid, this.#past.pid);
+    const baseline = layers ? await Baseline.take(layers) : new Baseline();
     const parts = { kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers, kept };
     return new ReadySandbox(parts);
   }
@@ -290,7 +313,7 @@ export class AssignedSandbox {
 }
 
 async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Promise<SandboxContainer> {
-  const { engine, facts, network, persona } = kit;
+  const { engine, facts, network, persona, disguise } = kit;
   const id = newSandboxId();
   const { slot, gateway } = network;
   for (let tries = 1; ; tries++) {
@@ -298,7 +321,10 @@ async function createContainer(kit: SandboxKit, policy: Policy["sandbox"]): Prom
     kit.strays.expect(id);
     try {
       await kit.ground.admit(address);
-      const spec = containerSpec({ slot, id, sandbox: policy, persona, facts, address, gateway });
+      const spec = containerSpec({
+        ...{ slot, id, sandbox: policy, persona, facts, address, gateway },
+        isDressed: disguise !== undefined,
+      });
       const { id: container } = await engine.call("create a sandbox", (docker) =>
         docker.createContainer(spec),
       );
@@ -320,8 +346,8 @@ const HOST_KEY_NAMES = {
   "ssh-ed25519": "ssh_host_ed25519_key",
 } as const satisfies Record<HostKeyFile["type"], string>;
 
-function hostKeyFiles(keys: readonly HostKeyFile[]) {
-  const root = { uid: 0, gid: 0, modifiedAt: new Date() };
+function hostKeyFiles(keys: readonly HostKeyFile[], modifiedAt: Date) {
+  const root = { uid: 0, gid: 0, modifiedAt };
   return keys.flatMap(({ type, privateKey, publicKey }) => {
     const path = `etc/ssh/${HOST_KEY_NAMES[type]}`;
     return [
@@ -331,16 +357,21 @@ function hostKeyFiles(keys: readonly HostKeyFile[]) {
   });
 }
 
+/** Tells PID 1 what there is room for; it takes the file away. */
+function memoryFile(bytes: number, modifiedAt: Date): TarFile {
+  const content = Buffer.from(`${Math.floor(bytes / 2 ** 20)}\n`);
+  return { path: ".memory", content, mode: 0o600, uid: 0, gid: 0, modifiedAt };
+}
+
 /** sshd is not the last thing that starts: waits until two looks find the same. At most 0.6 s. */
-async function settled(layers: Layers): Promise<Baseline> {
+async function settled(layers: Layers): Promise<void> {
   let before = await Baseline.take(layers);
   for (let looks = 0; looks < 10; looks++) {
     await sleep(60);
     const now = await Baseline.take(layers);
-    if (now.equals(before)) return now;
+    if (now.equals(before)) return;
     before = now;
   }
-  return before;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { SandboxId, SessionId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
 import type { Policy } from "../model/policy.ts";
 import { Artifacts } from "./artifacts.ts";
+import { disguiseFor } from "./disguise.ts";
 import type { Engine } from "./docker.ts";
 import { learnEngine } from "./engine-facts.ts";
 import { watchEnds } from "./engine-events.ts";
@@ -23,6 +24,7 @@ import { checkEngine, requireEngine } from "./limits.ts";
 import { ensureNetwork, type NetworkPlan } from "./network.ts";
 import { Nursery } from "./nursery.ts";
 import { PasswordHasher } from "./password-hash.ts";
+import { PastKeeper } from "./past/keeper.ts";
 import { roomForCapture, type Room } from "./room.ts";
 import { macAddress } from "./spec.ts";
 import { reap, reapUnknown } from "./reap.ts";
@@ -41,6 +43,8 @@ export interface PoolOptions {
   readonly artifacts: string;
   readonly log: Logger;
   readonly ground: Ground;
+  /** The program that `Disguise` runs; without one, sandboxes show that they are containers. */
+  readonly disguise?: string | undefined;
   /** What a source changed. Its last session is the one whose end caused the capture. */
   readonly onCapture: (capture: Capture) => Promise<void>;
   /** A sandbox reached its total life, or the disk has no room for it any more: these sessions have to end. */
@@ -83,7 +87,11 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const hasher = new PasswordHasher();
   hasher.startAhead();
   const strays = new Strays();
-  return new Pool(options, { engine, facts, network, persona, hostKeys, artifacts, hasher, ground, strays });
+  const past = new PastKeeper(hostKeys, persona.hostname);
+  const disguise = disguiseFor(options.disguise, facts);
+  const outer = { engine, facts, network, ground, strays, disguise };
+  const kit = { ...outer, persona, hostKeys, past, artifacts, hasher };
+  return new Pool(options, kit);
 }
 
 /** The sandboxes of a gateway: who has which, who waits, what goes. */

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -62,6 +63,17 @@ export class PristineFiles {
       chmodSync(target, mode);
       utimesSync(target, modifiedAt, modifiedAt);
       if (target !== at) renameSync(target, at);
+    }
+  }
+
+  /** Takes from files what was appended since they were put there. Whoever appends keeps them open, so they stay in place. */
+  cut(files: readonly TarFile[]): void {
+    for (const { path, content, modifiedAt } of files) {
+      const at = this.#place(path);
+      const stat = lstatSync(at, { throwIfNoEntry: false });
+      if (content === undefined || stat?.isFile() !== true || stat.size <= content.length) continue;
+      truncateSync(at, content.length);
+      utimesSync(at, modifiedAt, modifiedAt);
     }
   }
 

@@ -17,6 +17,8 @@ export interface SpecInput {
   readonly address: string;
   /** The bridge's own address. */
   readonly gateway: string;
+  /** Whether its first process has to wait until it is dressed (disguise.ts). */
+  readonly isDressed: boolean;
 }
 
 /**
@@ -43,6 +45,7 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
     Image: persona.image,
     Hostname: persona.hostname,
     Labels: sandboxLabels(slot, id),
+    ...(input.isDressed ? { Env: ["WAIT_FOR_DEV=1"] } : {}),
     StopSignal: "SIGKILL",
     MacAddress: mac,
     NetworkingConfig: {
@@ -65,7 +68,11 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
       RestartPolicy: { Name: "no" },
       // A sandbox's own output would fill the host's disk.
       LogConfig: { Type: "none", Config: {} },
-      ...(facts.ipv6 ? { Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1" } } : {}),
+      Sysctls: {
+        // ping works without NET_RAW then: the kernel makes the packets, ICMP echo and nothing else.
+        "net.ipv4.ping_group_range": "0 65535",
+        ...(facts.ipv6 ? { "net.ipv6.conf.all.disable_ipv6": "1" } : {}),
+      },
       ShmSize: Math.min(MOST_SHM, Math.floor(sandbox.memory / 2)),
       Ulimits: [
         { Name: "nofile", Soft: sandbox.nofile, Hard: sandbox.nofile },

@@ -35,6 +35,7 @@ import { FileDoers } from "./file-doers.ts";
 import { FileWitnesses } from "./file-witnesses.ts";
 import { Fronts } from "./fronts.ts";
 import { Gate } from "./gate.ts";
+import { buildDisguise } from "./disguise-program.ts";
 import { groundOf } from "./ground.ts";
 import { checkOpenFiles } from "./open-files.ts";
 import { Recordings } from "./recordings.ts";
@@ -244,6 +245,7 @@ export class Warden implements AsyncDisposable {
       artifacts: join(data.path, "artifacts"),
       log,
       ground: groundOf(fence, { files: witnesses, processes }),
+      disguise: await buildDisguise(join(data.path, "tools"), log),
       onGone: (sessions) => {
         for (const session of sessions) this.#forgotten(session);
       },

@@ -81,11 +81,17 @@ describe("a container of the sandbox image", () => {
     assert.match(await server.run("cat /etc/machine-id"), /^[0-9a-f]{32}$/);
     assert.equal(await server.run("stat -c '%a %U:%G' /run/utmp /run/lock"), "664 root:utmp\n1777 root:root");
     assert.match(await server.run("ps -e -o comm= | sort -u | tr '\\n' ' '"), /cron.*sshd.*systemd/);
+    // Each is the real one, below PID 1.
+    const services = "cron dbus-daemon nginx rsyslogd sshd systemd-journal systemd-logind systemd-udevd";
+    await until(
+      async () => (await server.run("ps --ppid 1 -o comm= | sort -u | tr '\\n' ' '")) === services,
+      "all services run",
+    );
   });
 
   it("has what a server has, and accounts that nobody can enter", async () => {
     const programs =
-      "nano vi wget curl sudo crontab less unzip xz bzip2 lsof strace openssl ip ss netstat ping python3 perl git-none";
+      "nginx rsyslogd logrotate iptables kmod man tmux nano vi wget curl sudo crontab less unzip xz bzip2 lsof strace openssl ip ss netstat ping python3 perl git-none";
     assert.equal(
       await server.run(`for p in ${programs}; do command -v $p >/dev/null || echo $p; done`),
       "git-none",
@@ -95,6 +101,72 @@ describe("a container of the sandbox image", () => {
     assert.equal(
       await server.run("locale 2>&1 | grep -ci cannot; . /etc/default/locale; LANG=$LANG locale charmap"),
       "0\nUTF-8",
+    );
+  });
+
+  it("has no date of the day it was built on, and logs of packages that agree", async () => {
+    const folders = "/etc /usr /var/lib/dpkg /var/log /opt /srv";
+    assert.equal(
+      await server.run(
+        `find ${folders} -xdev -type f -newermt '-36 hours' ! -path '/etc/host*' ! -path /etc/resolv.conf ! -path '/etc/ssh/*' ! -path '/var/log/*log' ! -path '/var/log/nginx/*' ! -path /etc/machine-id`,
+      ),
+      "",
+    );
+    const installed = await server.run(
+      "cat /var/log/dpkg.log /var/log/dpkg.log.1 2>/dev/null; zcat /var/log/dpkg.log.*.gz 2>/dev/null",
+    );
+    const last = new Map<string, { at: string; version: string }>();
+    for (const line of installed.split("\n")) {
+      const [, at, name, version] = /^(\S+ \S+) status installed (\S+) (\S+)$/.exec(line) ?? [];
+      if (at === undefined || name === undefined || version === undefined) continue;
+      if ((last.get(name)?.at ?? "") <= at) last.set(name, { at, version });
+    }
+    const packages = (
+      await server.run("dpkg-query -W -f '${binary:Package} ${Architecture} ${Version}\\n'")
+    ).split("\n");
+    assert.ok(packages.length > 200);
+    for (const line of packages) {
+      const [name = "", architecture, version] = line.split(" ");
+      const known = last.get(name.includes(":") ? name : `${name}:${architecture}`);
+      assert.equal(known?.version, version, name);
+    }
+  });
+
+  it("answers to systemctl and service", async () => {
+    assert.match(
+      await server.run("systemctl status nginx"),
+      /^● nginx\.service - .*\n +Loaded: loaded \(.*; enabled; preset: enabled\)\n +Active: active \(running\) since /,
+    );
+    assert.equal(await server.run("systemctl stop nginx; systemctl is-active nginx; echo $?"), "inactive\n3");
+    assert.equal(
+      await server.run("service nginx start; systemctl is-active nginx; curl -sI localhost | head -c 12"),
+      "active\nHTTP/1.1 200",
+    );
+    assert.match(
+      await server.run("systemctl start nope"),
+      /^Failed to start nope\.service: Unit nope\.service not found\.$/,
+    );
+    const unit = "[Service]\\nExecStart=/bin/sleep 1234\\n[Install]\\nWantedBy=multi-user.target\\n";
+    assert.match(
+      await server.run(
+        `printf '${unit}' >/etc/systemd/system/own.service; systemctl daemon-reload; systemctl enable --now own`,
+      ),
+      /^Created symlink \/etc\/systemd\/system\/multi-user\.target\.wants\/own\.service → /,
+    );
+    assert.equal(
+      await server.run(
+        "ps -o ppid= -C sleep | tr -d ' '; systemctl disable --now own 2>/dev/null; pgrep -x sleep",
+      ),
+      "1",
+    );
+    await server.run("rm /etc/systemd/system/own.service");
+    assert.match(
+      await server.run("su -s /bin/sh www-data -c 'systemctl stop nginx'"),
+      /^Failed to stop nginx\.service: Interactive authentication required\./,
+    );
+    assert.doesNotMatch(
+      await server.run("systemctl; systemctl status; systemctl show nginx"),
+      /Failed to|booted/,
     );
   });
 

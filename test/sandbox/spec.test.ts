@@ -80,6 +80,7 @@ function specOf(settings: unknown, facts: EngineFacts): unknown {
     facts,
     address: "10.203.0.10",
     gateway: "10.203.0.1",
+    isDressed: false,
   });
   const shown = JSON.stringify(spec);
   return JSON.parse(

@@ -42,6 +42,7 @@ export async function openWorkbench(
   preferred: number,
   sandbox: SandboxSettings = {},
   rest: Partial<Policy> = {},
+  disguise?: string,
 ): Promise<Workbench> {
   const engine = new Engine();
   const held = await takeSlot(preferred);
@@ -66,6 +67,7 @@ export async function openWorkbench(
     persona,
     hostKeys: await makeHostKeys(join(folder, "keys"), persona.hostname),
     artifacts,
+    disguise,
     log: pino({ level: process.env["LOG_LEVEL"] ?? "silent" }),
     ground: {
       admit: () => Promise.resolve(),

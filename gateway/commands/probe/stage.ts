@@ -8,6 +8,7 @@ import { lowerWitness, raiseNeighbourWitness, raiseWitness } from "../../firewal
 import type { Persona } from "../../model/persona.ts";
 import type { Policy } from "../../model/policy.ts";
 import { Artifacts } from "../../sandbox/artifacts.ts";
+import { disguiseFor } from "../../sandbox/disguise.ts";
 import type { Engine } from "../../sandbox/docker.ts";
 import { learnEngine } from "../../sandbox/engine-facts.ts";
 import { makeHostKeys } from "../../sandbox/image/host-keys.ts";
@@ -15,8 +16,10 @@ import { makeSandbox, type AssignedSandbox, type Ground, type SandboxKit } from 
 import { requireEngine } from "../../sandbox/limits.ts";
 import { ensureNetwork } from "../../sandbox/network.ts";
 import { PasswordHasher } from "../../sandbox/password-hash.ts";
+import { PastKeeper } from "../../sandbox/past/keeper.ts";
 import { reap } from "../../sandbox/reap.ts";
 import { Strays } from "../../sandbox/strays.ts";
+import { buildDisguise } from "../../warden/disguise-program.ts";
 import { groundOf } from "../../warden/ground.ts";
 import { Warning } from "../finding.ts";
 import { outpostCertificate } from "../../warden/outpost-certificate.ts";
@@ -96,10 +99,12 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     network: sandboxes,
     persona: options.persona,
     hostKeys,
+    past: new PastKeeper(hostKeys, options.persona.hostname),
     artifacts: new Artifacts(join(folder, "artifacts")),
     hasher: held.use(new PasswordHasher()),
     ground,
     strays: new Strays(),
+    disguise: disguiseFor(await buildDisguise(join(folder, "tools"), log), facts),
   };
   const made: AssignedSandbox[] = [];
   held.defer(() => removeAll(made));

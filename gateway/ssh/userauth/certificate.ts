@@ -13,6 +13,8 @@ export interface CertificateRequest {
   readonly publicKeyBlob: Buffer;
   readonly user: Uint8Array;
   readonly restrictions: Restrictions;
+  /** As the other side logs it with each login; none if absent. */
+  readonly keyId?: string;
 }
 
 /** What the options of an authorized_keys line come to, as far as a certificate can carry it. */
@@ -27,7 +29,7 @@ export interface Restrictions {
 
 /** A user certificate for one login, signed by an Ed25519 key that the other side trusts as an authority. */
 export function userCertificate(
-  { publicKeyBlob, user, restrictions }: CertificateRequest,
+  { publicKeyBlob, user, restrictions, keyId = "" }: CertificateRequest,
   authority: { readonly publicBlob: Buffer; readonly privateKey: KeyObject },
   now = Date.now(),
 ): Buffer {
@@ -39,7 +41,7 @@ export function userCertificate(
     publicKeyBlob.subarray(4 + publicKeyBlob.readUInt32BE(0)),
     u64(0n),
     u32(USER_CERTIFICATE),
-    string(""),
+    string(keyId),
     string(string(user)),
     u64(seconds - BigInt(VALID_BEFORE)),
     u64(seconds + BigInt(VALID_AFTER)),

@@ -130,3 +130,10 @@ export function fingerprints(blob: Buffer): { readonly md5: string; readonly sha
   const sha256 = createHash("sha256").update(blob).digest("base64").replaceAll("=", "");
   return { md5: md5.replace(/..(?!$)/g, "$&:"), sha256: `SHA256:${sha256}` };
 }
+
+/** As sshd logs a key that let somebody in: `ED25519 SHA256:...`. */
+export function loggedName(blob: Buffer): string {
+  const type = new Reader(blob).text();
+  const kind = type === "ssh-rsa" ? "RSA" : type === "ssh-ed25519" ? "ED25519" : "ECDSA";
+  return `${kind} ${fingerprints(blob).sha256}`;
+}
