@@ -2,7 +2,7 @@
  * A front: the process that talks to strangers. It has no rights, no Docker socket, and no file but the folder that its
  * recordings are written to; what it may not do itself it asks the warden for.
  */
-import type { Server, Socket } from "node:net";
+import { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
@@ -15,13 +15,16 @@ const listeners: Server[] = [];
 let front: Front | undefined;
 let draining = false;
 
-const warden = new WardenLink((notice, server) => {
+const warden = new WardenLink((notice, handle) => {
   switch (notice.kind) {
     case "configure":
       configure(notice.configuration);
       break;
     case "listen":
-      if (server) listen(server);
+      if (handle instanceof Server) listen(handle);
+      break;
+    case "connection":
+      if (handle instanceof Socket) void hold(handle);
       break;
     case "end-session":
       live.get(notice.session)?.end(notice.reason);

@@ -7,19 +7,19 @@ import type {
   WardenNotice,
 } from "../model/front-messages.ts";
 import { MitsubakoError } from "../model/errors.ts";
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 
 /** The front's end of the channel to the warden: questions with answers, and notices both ways. */
 export class WardenLink {
   readonly #waiting = new Map<number, { resolve: (reply: never) => void; reject: (error: Error) => void }>();
   #lastId = 0;
 
-  constructor(onNotice: (notice: WardenNotice, server: Server | undefined) => void) {
+  constructor(onNotice: (notice: WardenNotice, handle: Server | Socket | undefined) => void) {
     process.on("message", (raw, handle) => {
       // The warden is trusted; what it sends has the type it says.
       const message = raw as ToFront;
       if (message.type === "notice") {
-        onNotice(message.notice, handle as Server | undefined);
+        onNotice(message.notice, handle as Server | Socket | undefined);
         return;
       }
       const waiting = this.#waiting.get(message.id);

@@ -138,6 +138,8 @@ export type WardenNotice =
   | { readonly kind: "configure"; readonly configuration: FrontConfiguration }
   /** Comes with a listening socket. */
   | { readonly kind: "listen" }
+  /** Comes with the socket of a stranger who was accepted before the front had its listening socket. */
+  | { readonly kind: "connection" }
   | { readonly kind: "end-session"; readonly session: SessionId; readonly reason: EndReason }
   /** Others than before: the policy has changed, or the user is known now. */
   | { readonly kind: "deadlines"; readonly session: SessionId; readonly deadlines: SessionDeadlines }

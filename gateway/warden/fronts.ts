@@ -11,6 +11,7 @@ import type {
 import { MitsubakoError } from "../model/errors.ts";
 import { openListener } from "./listeners.ts";
 import { parseFrontMessage, requestIdOf } from "./messages.ts";
+import { passOn } from "./pass-on.ts";
 
 export interface FrontsOptions {
   readonly count: number;
@@ -134,13 +135,15 @@ export class Fronts {
     }
     this.tell(index, { kind: "configure", configuration: this.#options.configuration() });
     for (const address of this.#options.addresses) {
-      const server = await openListener(address);
+      const server = await openListener(address, (socket) => {
+        passOn(child, socket);
+      });
       await new Promise<void>((resolve) => {
         child.send({ type: "notice", notice: { kind: "listen" } } satisfies ToFront, server, () => {
           resolve();
         });
       });
-      // The front has its own descriptor now; ours would accept connections that nobody here speaks to.
+      // The front has its own descriptor now.
       server.close();
     }
     await ready;

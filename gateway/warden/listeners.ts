@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { showEndpoint, type Endpoint } from "../model/endpoint.ts";
 import { MitsubakoError } from "../model/errors.ts";
 
@@ -12,7 +12,8 @@ import { MitsubakoError } from "../model/errors.ts";
 export async function claimAddresses(addresses: readonly Endpoint[]): Promise<Endpoint[]> {
   const claimed: Endpoint[] = [];
   for (const address of addresses) {
-    const server = await listen(address, false);
+    // Whoever comes in this moment meets no server yet.
+    const server = await listen(address, false, (socket) => socket.destroy());
     const bound = server.address();
     claimed.push({
       address: address.address,
@@ -27,13 +28,20 @@ export async function claimAddresses(addresses: readonly Endpoint[]): Promise<En
   return claimed;
 }
 
-/** A listening socket for one front. */
-export function openListener(address: Endpoint): Promise<Server> {
-  return listen(address, true);
+/**
+ * A listening socket for one front. Until it is closed here, strangers may be accepted here too: each is given, with nothing read, to
+ * `accepted`.
+ */
+export function openListener(address: Endpoint, accepted: (socket: Socket) => void): Promise<Server> {
+  return listen(address, true, accepted);
 }
 
-function listen({ address, port }: Endpoint, reusePort: boolean): Promise<Server> {
-  const server = createServer();
+function listen(
+  { address, port }: Endpoint,
+  reusePort: boolean,
+  accepted: (socket: Socket) => void,
+): Promise<Server> {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, accepted);
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(refusal(cause, { address, port }));
