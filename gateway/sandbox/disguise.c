@@ -143,11 +143,11 @@ static void own_file(const char *path, const char *text) {
 /*
  * What the engine covers or makes read-only although root in a user namespace could do nothing with it: its owner is the machine's root,
  * so the modes of these files hold. What is left covered tells about the machine (firmware), names every
- * container (keys), or is the sandbox's own to write (sys).
+ * container (keys), is the sandbox's own to write (sys), or would be too much if modes were all that held (kcore, sysrq-trigger).
  */
 static int guards_itself(const char *path) {
-    static const char *const paths[] = {"/proc/bus",        "/proc/fs",          "/proc/irq",   "/proc/acpi",          "/proc/scsi",
-                                        "/proc/timer_list", "/proc/sched_debug", "/proc/kcore", "/proc/latency_stats", "/proc/sysrq-trigger"};
+    static const char *const paths[] = {"/proc/bus",  "/proc/fs",         "/proc/irq",         "/proc/acpi",
+                                        "/proc/scsi", "/proc/timer_list", "/proc/sched_debug", "/proc/latency_stats"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (strcmp(path, paths[i]) == 0) return uid != 0;
     return 0;
