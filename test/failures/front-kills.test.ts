@@ -74,8 +74,15 @@ class Client {
     if (this.kind === "interactive" && this.received > 0) this.#child.stdin.write(`${++this.#keys} `);
   }
 
+  /** @throws when it is still there after a minute, with nobody to speak to; then it is ended. */
   async gone(): Promise<void> {
-    if (this.#isThere) await once(this.#child, "close");
+    if (!this.#isThere) return;
+    try {
+      await once(this.#child, "close", { signal: AbortSignal.timeout(60_000) });
+    } catch {
+      this.#child.kill("SIGKILL");
+      assert.fail(`${this.name} has received ${this.received} bytes, and waits for more that do not come`);
+    }
   }
 
   async leave(): Promise<void> {
