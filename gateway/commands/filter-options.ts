@@ -15,6 +15,7 @@ export interface FilterOptions {
   readonly forward?: string;
   readonly indicator?: string;
   readonly persona?: string;
+  readonly profile?: string;
   readonly sandbox?: string;
   readonly loggedIn?: boolean;
   readonly failed?: boolean;
@@ -46,6 +47,7 @@ export function addFilterOptions(command: Command): Command {
       "only who told this one, or left it: a URL, domain, address, hash, wallet, ...; * and ? as for --user",
     )
     .option("--persona <name>", "only who met this persona; * and ? as for --user")
+    .option("--profile <name>", "only those for whom this profile of the policy held; its whole name")
     .option("--sandbox <id>", "only who was in this sandbox; the beginning of its id will do")
     .option("--logged-in", "only who got in")
     .option("--failed", "only who tried, and did not get in")

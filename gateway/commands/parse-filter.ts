@@ -51,6 +51,7 @@ export function parseFilter(
       : {}),
     loggedIn: options.loggedIn ? true : options.failed ? false : undefined,
     live: options.live,
+    profile: options.profile,
     typist: options.typist === undefined ? undefined : typistOf(options.typist),
     minDuration: minDuration === undefined ? undefined : durationOf(minDuration),
     limit: parseLimit(limit),

@@ -82,6 +82,7 @@ function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number
       "sandboxes",
       `${count(sandboxes.sources, "source")} with one, ${count(sandboxes.spares, "spare")}; ${sandboxes.all} of ${policy.most}`,
     ],
+    ...byProfile(sandboxes),
     ["sessions", `${count(sessions, "connection")} open`],
     [
       "caps",
@@ -89,6 +90,15 @@ function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number
     ],
   ];
   return lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join("");
+}
+
+/** Nothing where no sandbox goes by a profile, and of a gateway that did not count them. */
+function byProfile({ sources, profiles = {} }: Partial<GatewayStatus["sandboxes"]>): [string, string][] {
+  const counted = Object.entries(profiles);
+  if (counted.length === 0) return [];
+  const others = counted.reduce((left, [, number]) => left - number, sources ?? 0);
+  const all = [...counted.map(([name, number]) => `${escapeText(name)} ${number}`), `without one ${others}`];
+  return [["", `by profile: ${all.join(", ")}`]];
 }
 
 function refusal(

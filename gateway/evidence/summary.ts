@@ -16,6 +16,8 @@ export interface Summary {
   /** It had a password, which retention has dropped since. */
   readonly passwordDropped: true | undefined;
   readonly method: AttemptMethod | undefined;
+  /** Of the policy's profile that held for it: at its login, at its last attempt, or before any. */
+  readonly profile: string | undefined;
   readonly loggedIn: boolean;
   readonly sandbox: SandboxLeased | undefined;
   /** Absent: the session still lives, or was cut off. */
@@ -42,6 +44,7 @@ export class Summarizer {
   #password: ByteString | undefined;
   #passwordDropped: true | undefined;
   #method: AttemptMethod | undefined;
+  #profile: string | undefined;
   #loggedIn = false;
   #sandbox: SandboxLeased | undefined;
   #endReason: EndReason | undefined;
@@ -67,6 +70,7 @@ export class Summarizer {
     switch (observation.kind) {
       case "session-opened":
         this.#opened = observation;
+        this.#profile = observation.profile;
         return;
       case "client-version":
         this.#clientVersion = observation.version;
@@ -86,6 +90,8 @@ export class Summarizer {
         this.#passwordDropped = observation.passwordDropped;
         this.#method = observation.method;
         this.#loggedIn = observation.outcome === "accepted";
+        // What the protocol refuses, and keys that no account has, nobody has looked at a profile for.
+        if (observation.rule !== undefined || this.#loggedIn) this.#profile = observation.profile;
         return;
       case "logged-in":
         this.#loggedIn = true;
@@ -125,6 +131,7 @@ export class Summarizer {
       password: this.#password,
       passwordDropped: this.#passwordDropped,
       method: this.#method,
+      profile: this.#profile,
       loggedIn: this.#loggedIn,
       sandbox: this.#sandbox,
       endReason: this.#endReason,

@@ -96,7 +96,7 @@ export class Authenticator {
         await sleep(ruling.delay, undefined, { signal: this.#ending.signal });
         return { outcome: "refused", by: "policy", rule: ruling.rule, ...profileOf(ruling) };
       case "no-sandbox":
-        return this.#noSandbox();
+        return { ...this.#noSandbox(), ...profileOf(ruling) };
       case "ask-sandbox": {
         const asked = await this.#ask(ruling.way, async (login) => {
           const { prepared } =

@@ -16,6 +16,8 @@ export interface SessionFilter {
   /** false: they tried, and did not get in. */
   readonly loggedIn?: boolean | undefined;
   readonly live?: boolean | undefined;
+  /** Name of the policy's profile that held for it. */
+  readonly profile?: string | undefined;
   /** Who was at the keys, by the rule of evidence/client-typist.ts. */
   readonly typist?: "human" | "machine" | undefined;
   /** Microseconds. */

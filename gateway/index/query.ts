@@ -182,6 +182,7 @@ function sessionRow(row: Row): SessionRow {
     user: bytes("user"),
     ...password(text("password")),
     method: text("method"),
+    profile: text("profile"),
     loggedIn: row["logged_in"] === 1,
     endReason: text("end_reason"),
     sandbox: text("sandbox"),

@@ -27,6 +27,8 @@ export interface SessionRow {
   readonly password: ByteString | undefined;
   readonly passwordDropped: true | undefined;
   readonly method: string | undefined;
+  /** Of the policy's profile that held for it; undefined where none did. */
+  readonly profile: string | undefined;
   readonly loggedIn: boolean;
   readonly endReason: string | undefined;
   readonly sandbox: string | undefined;

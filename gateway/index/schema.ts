@@ -7,7 +7,7 @@ import { LINK_TABLES } from "./link-tables.ts";
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 
 /** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
 export const DROPPED = "\u0101dropped";
@@ -41,6 +41,8 @@ CREATE TABLE sessions (
   -- or DROPPED
   password TEXT,
   method TEXT,
+  -- of the policy's profile that held for it
+  profile TEXT,
   logged_in INTEGER NOT NULL,
   end_reason TEXT,
   sandbox TEXT,
@@ -59,6 +61,7 @@ CREATE INDEX sessions_source ON sessions (source_key, started_us);
 CREATE INDEX sessions_login ON sessions (logged_in, started_us);
 CREATE INDEX sessions_duration ON sessions (duration_us);
 CREATE INDEX sessions_state ON sessions (state);
+CREATE INDEX sessions_profile ON sessions (profile, started_us);
 
 -- As stored makes them, with the parts of them that can be found.
 CREATE TABLE texts (

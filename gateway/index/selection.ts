@@ -81,7 +81,7 @@ interface Lead {
 }
 
 function conditionsOf(ask: Ask, filter: SessionFilter): Condition[] {
-  const { source, texts = [], credential, loggedIn, live, typist, minDuration } = filter;
+  const { source, texts = [], credential, loggedIn, live, profile, typist, minDuration } = filter;
   const conditions: Condition[] = texts.map((condition) => ofText(ask, condition, filter));
   if (source !== undefined) {
     const { from, to } = source;
@@ -96,6 +96,7 @@ function conditionsOf(ask: Ask, filter: SessionFilter): Condition[] {
   if (loggedIn !== undefined) conditions.push(byTime("logged_in", sql`= ${Number(loggedIn)}`, filter));
   if (loggedIn === false) conditions.push({ holds: sql`sessions.attempts > 0` });
   if (live === true) conditions.push(ofColumn("state", sql`= 'live'`, filter));
+  if (profile !== undefined) conditions.push(byTime("profile", sql`= ${profile}`, filter));
   if (typist !== undefined) conditions.push(ofTypist(typist, filter));
   if (minDuration !== undefined) conditions.push(ofColumn("duration_us", sql`>= ${minDuration}`, filter));
   return conditions;
@@ -155,7 +156,7 @@ function byTime(column: IndexedColumn, comparison: Sql, filter: SessionFilter): 
   return { holds, lead: { ...lead, recent: { from: sql`sessions`, where, by } } };
 }
 
-type IndexedColumn = "source_key" | "logged_in" | "state" | "duration_us";
+type IndexedColumn = "source_key" | "logged_in" | "state" | "profile" | "duration_us";
 
 function raw(text: string): Sql {
   return { text, values: [] };

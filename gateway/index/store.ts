@@ -238,6 +238,7 @@ export class IndexStore implements Disposable {
       user: session.user,
       password: session.passwordDropped === true ? DROPPED : session.password,
       method: session.method,
+      profile: session.profile,
       logged_in: Number(session.loggedIn),
       end_reason: session.endReason,
       sandbox: session.sandbox,
@@ -248,8 +249,7 @@ export class IndexStore implements Disposable {
       transfers: session.transfers,
       forwards: session.forwards,
       network: session.network,
-      received: session.received,
-      sent: session.sent,
+      ...{ received: session.received, sent: session.sent },
     };
     const names = Object.keys(row);
     this.#statements.run(

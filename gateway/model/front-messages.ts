@@ -80,7 +80,7 @@ export type Ruling =
       /** Of the profile that matches now that the user is known. */
       readonly profile?: string;
     }
-  | { readonly ruling: "no-sandbox" };
+  | { readonly ruling: "no-sandbox"; readonly profile?: string };
 
 /** Answered when the account that the last ruling promised is there. */
 export interface PreparedRequest {

@@ -31,7 +31,13 @@ export interface GatewayStatus {
   };
   /** What the file says now was refused; the policy above stays in force. */
   readonly refused?: { readonly at: string; readonly message: string };
-  readonly sandboxes: { readonly all: number; readonly spares: number; readonly sources: number };
+  readonly sandboxes: {
+    readonly all: number;
+    readonly spares: number;
+    readonly sources: number;
+    /** Of those with a source: how many go by each profile that has any, by its name. */
+    readonly profiles: Readonly<Record<string, number>>;
+  };
   /** Connections. */
   readonly sessions: number;
 }

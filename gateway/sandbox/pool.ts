@@ -55,6 +55,13 @@ export interface PoolOptions {
   readonly onGone?: (sessions: readonly SessionId[]) => void;
 }
 
+export interface Figures {
+  readonly sandboxes: number;
+  readonly spares: number;
+  readonly sources: number;
+  readonly profiles: Readonly<Record<string, number>>;
+}
+
 /** Who is in a sandbox, and who was. */
 export interface Occupants {
   readonly sandbox: SandboxId;
@@ -88,7 +95,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   hasher.startAhead();
   const strays = new Strays();
   const past = new PastKeeper(hostKeys, persona.hostname);
-  const disguise = disguiseFor(options.disguise, facts);
+  const disguise = disguiseFor(options.disguise, facts, options.log);
   const outer = { engine, facts, network, ground, strays, disguise };
   const kit = { ...outer, persona, hostKeys, past, artifacts, hasher };
   return new Pool(options, kit);
@@ -148,10 +155,15 @@ export class Pool {
     this.#nursery.pump();
   }
 
-  /** Sandboxes that exist, spares that are ready, sources that have one. */
-  get figures(): { readonly sandboxes: number; readonly spares: number; readonly sources: number } {
+  /** Sandboxes that exist, spares that are ready, sources that have one; and of these, by name, those that go by a profile. */
+  get figures(): Figures {
     const { count, spares } = this.#nursery;
-    return { sandboxes: count, spares, sources: this.#tenancies.size };
+    const profiles: Record<string, number> = Object.create(null) as Record<string, number>;
+    for (const { profile } of this.#tenancies.values()) {
+      const name = profile();
+      if (name !== undefined) profiles[name] = (profiles[name] ?? 0) + 1;
+    }
+    return { sandboxes: count, spares, sources: this.#tenancies.size, profiles };
   }
 
   /** Whether this source has a sandbox. */
@@ -176,7 +188,7 @@ export class Pool {
 
   /**
    * The source's sandbox, its own from before or a fresh one. Sessions of one source that ask at the same time share one.
-   * `policy`: what holds for a fresh one as long as it lives, asked each time; the policy in force if absent.
+   * `policy`: what holds for a fresh one as long as it lives, asked each time; the policy in force if absent. `profile`: of which profile that is.
    * @throws MitsubakoError `no-sandbox`; the signal's reason. Then nothing is held.
    */
   async lease(
@@ -184,10 +196,11 @@ export class Pool {
     session: SessionId,
     signal: AbortSignal,
     policy = this.#options.policy,
+    profile: Tenancy["profile"] = () => undefined,
   ): Promise<Lease> {
     signal.throwIfAborted();
     if (this.#stop.signal.aborted) throw new MitsubakoError("no-sandbox", "The gateway is stopping.");
-    const tenancy = this.#tenancies.get(source) ?? this.#open(source, policy);
+    const tenancy = this.#tenancies.get(source) ?? this.#open(source, policy, profile);
     const lease = new Lease(session, source, (returned) => this.#release(tenancy, returned));
     tenancy.leases.add(lease);
     this.#idle.delete(source);
@@ -281,13 +294,14 @@ export class Pool {
     return this.#options.policy().sandbox;
   }
 
-  #open(source: string, policy: () => Policy): Tenancy {
+  #open(source: string, policy: () => Policy, profile: Tenancy["profile"]): Tenancy {
     if (this.#options.room().isShort)
       throw new MitsubakoError("no-sandbox", "The disk has less room than limits.diskFloor.");
     const abandoned = new AbortController();
     const tenancy: Tenancy = {
       source,
       policy,
+      profile,
       arrival: this.#nursery
         .take(abandoned.signal, this.#makerFor(policy()))
         .then((ready) => this.#arrived(tenancy, ready)),

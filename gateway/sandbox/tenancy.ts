@@ -9,6 +9,8 @@ export interface Tenancy {
   readonly source: string;
   /** What holds for it, of the policy in force; asked each time. */
   readonly policy: () => Policy;
+  /** Of the profile in that; asked each time. */
+  readonly profile: () => string | undefined;
   /** Settles when there is a sandbox. */
   readonly arrival: Promise<AssignedSandbox>;
   sandbox: AssignedSandbox | undefined;

@@ -159,7 +159,7 @@ export class Answers {
         ...named,
       };
     } catch (error) {
-      return this.#withoutSandbox(session, error);
+      return { ...this.#withoutSandbox(session, error), ...named };
     }
   }
 
@@ -223,8 +223,12 @@ export class Answers {
     await session.giveBackSandbox();
     // A new sandbox goes by the profile of who gets it, as long as it lives.
     const { facts } = session;
-    const policy = () => resolve(this.#options.policy(), facts).policy;
-    const lease = await this.#options.pool.lease(key, session.id, session.over, policy);
+    const holds = () => resolve(this.#options.policy(), facts);
+    const lease = await this.#options.pool.lease(
+      ...([key, session.id, session.over] as const),
+      () => holds().policy,
+      () => holds().profile,
+    );
     return session.keepLease(lease);
   }
 
@@ -247,7 +251,7 @@ export class Answers {
     return session.way;
   }
 
-  #withoutSandbox(session: LiveSession, error: unknown): Ruling {
+  #withoutSandbox(session: LiveSession, error: unknown): { readonly ruling: "no-sandbox" } {
     if (!session.over.aborted)
       this.#options.log.error({ err: error, session: session.id }, "no sandbox could be had for a session");
     return { ruling: "no-sandbox" };

@@ -400,9 +400,10 @@ export class Warden implements AsyncDisposable {
   }
 
   #standing() {
-    const { sandboxes: all = 0, spares = 0, sources = 0 } = this.#pool?.figures ?? {};
+    const { sandboxes: all = 0, spares = 0, sources = 0, profiles = {} } = this.#pool?.figures ?? {};
     const { slot, addresses: listening } = this.#options;
-    return { slot, listening, sandboxes: { all, spares, sources }, sessions: this.#sessions.all().length };
+    const sandboxes = { all, spares, sources, profiles };
+    return { slot, listening, sandboxes, sessions: this.#sessions.all().length };
   }
 
   /** The group that reads recordings: the archivist's. */

@@ -250,7 +250,7 @@ test("each filter of the code is an option of the command line", () => {
       "loggedIn",
       "minDuration",
     ],
-    ...["password", "persona", "sandbox", "sha256", "since", "source", "typist", "until", "user"],
+    ...["password", "persona", "profile", "sandbox", "sha256", "since", "source", "typist", "until", "user"],
   ]);
 });
 

@@ -70,11 +70,14 @@ export class Conversation {
     return this.fact({ kind: "key-exchange", offer: OFFER, hassh: "0123456789abcdef0123456789abcdef" });
   }
 
-  password(user: string, password: string, outcome: "accepted" | "refused"): this {
+  password(user: string, password: string, outcome: "accepted" | "refused", profile?: string): this {
     const number = ++this.#attempts;
     this.fact({ kind: "attempt", number, user: bytes(user), method: "password" });
     this.fact({ kind: "credential", attempt: number, password: bytes(password) });
-    return this.after(40).fact({ kind: "answer", attempt: number, outcome, by: "policy", rule: "otherwise" });
+    return this.after(40).fact({
+      ...({ kind: "answer", attempt: number, outcome, by: "policy", rule: "otherwise" } as const),
+      ...(profile === undefined ? {} : { profile }),
+    });
   }
 
   key(user: string, signed: boolean, outcome: "accepted" | "refused" | "key-acceptable"): this {

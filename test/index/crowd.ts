@@ -34,9 +34,13 @@ async function stranger(number: number, random: Random): Promise<Stranger> {
     .replace("Z", "000Z");
   const address = source(random);
   const talk = new Conversation(session, startedAt);
+  const elsewhere = number % 7 === 0 ? { profile: "elsewhere" } : {};
   const [opened] = talk.entries;
   if (opened?.type === "fact" && opened.fact.kind === "session-opened")
-    talk.entries[0] = { ...opened, fact: { ...opened.fact, source: { address, port: 40_000 } } };
+    talk.entries[0] = {
+      ...opened,
+      fact: { ...opened.fact, source: { address, port: 40_000 }, ...elsewhere },
+    };
   const bot = often(random, 60);
   talk.fact({
     kind: "client-version",
@@ -44,12 +48,13 @@ async function stranger(number: number, random: Random): Promise<Stranger> {
   });
   talk.fact({ kind: "key-exchange", offer: OFFER, hassh: md5(`hassh ${bot}`) });
   const user = random() < 0.6 ? "root" : (USERS[often(random, USERS.length)] ?? `user${often(random, 4000)}`);
+  const profile = user === "root" ? elsewhere.profile : "by name";
   for (let tries = often(random, 6); tries > 0; tries--)
-    talk.after(900).password(user, password(random), "refused");
+    talk.after(900).password(user, password(random), "refused", profile);
   const inside = random() < 0.35;
   const sandbox = createHash("md5").update(address).digest("hex").slice(0, 12) as SandboxId;
   if (inside) {
-    talk.after(900).password(user, password(random), "accepted");
+    talk.after(900).password(user, password(random), "accepted", profile);
     talk.fact({
       ...{ kind: "sandbox-leased", sandbox, container: "c0ffee", address: "10.200.0.2" },
       ...({ state: "new", image: "mitsubako/debian-12" } as const),

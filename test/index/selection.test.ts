@@ -24,6 +24,10 @@ interface Question {
 const summary = ({ evidence }: Stranger) => evidence.summary;
 const says = (stranger: Stranger, yes: (one: Observation) => boolean) =>
   stranger.evidence.observations.some(yes);
+const profileOf = (stranger: Stranger) => {
+  const last = stranger.evidence.observations.findLast((one) => one.kind === "tried");
+  return last === undefined ? summary(stranger).opened?.profile : last.profile;
+};
 const address = (stranger: Stranger) => summary(stranger).opened?.source.address ?? "";
 const ran = (stranger: Stranger, text: string) =>
   says(stranger, (one) => one.kind === "command" && one.text.toLowerCase().includes(text));
@@ -108,6 +112,12 @@ const QUESTIONS: readonly Question[] = [
   },
   { options: { persona: "debian-12" }, means: () => true },
   { options: { persona: "debian" }, means: () => false },
+  { options: { profile: "elsewhere" }, means: (one) => profileOf(one) === "elsewhere" },
+  {
+    options: { profile: "by name", failed: true },
+    means: (one) => profileOf(one) === "by name" && !summary(one).loggedIn,
+  },
+  { options: { profile: "by *" }, means: () => false },
   { options: { indicator: "203.0.113.0" }, means: (one) => ran(one, "//203.0.113.0/") },
   { options: { indicator: "http://203.0.113.0/bins*" }, means: (one) => ran(one, "//203.0.113.0/bins") },
   { options: { indicator: "history -c" }, means: (one) => ran(one, "history -c") },

@@ -103,8 +103,11 @@ test("spares are handed out and made again, never above the most", async () => {
   await eventually(() => bench.pool.figures.spares === 1);
   const lease = await leaseFor(bench, "a");
   await eventually(() => bench.pool.figures.spares === 1);
-  const second = await leaseFor(bench, "b");
-  assert.deepEqual(bench.pool.figures, { sandboxes: 2, spares: 0, sources: 2 });
+  const second = await bench.pool.lease("b", bench.session(), never, undefined, () => "night");
+  assert.deepEqual(
+    { ...bench.pool.figures, profiles: { ...bench.pool.figures.profiles } },
+    { sandboxes: 2, spares: 0, sources: 2, profiles: { night: 1 } },
+  );
   assert.equal(await containersOf(bench), 2);
   await Promise.all([giveBack(lease), giveBack(second)]);
 });

@@ -15,6 +15,7 @@ test("what an operator is told of a gateway follows what happens, and says how o
   const data = await mkdtemp(join(tmpdir(), "mitsubako-status-"));
   t.after(() => rm(data, { recursive: true }));
   let sources = 0;
+  let profiles = {};
   const news: PolicyNews[] = [];
   const policy = (most: number, hash: string) => ({
     addresses: NOTHING_KNOWN,
@@ -29,7 +30,10 @@ test("what an operator is told of a gateway follows what happens, and says how o
   using status = new Status(
     {
       data,
-      facts: () => ({ slot: 3, listening: [], sandboxes: { all: sources, spares: 0, sources }, sessions: 0 }),
+      facts: () => ({
+        ...{ slot: 3, listening: [], sessions: 0 },
+        sandboxes: { all: sources, spares: 0, sources, profiles },
+      }),
       onNews: (one) => news.push(one),
       log: pino({ level: "silent" }),
     },
@@ -61,10 +65,14 @@ test("what an operator is told of a gateway follows what happens, and says how o
   assert.ok(!refused.text.includes("\u001b"));
   assert.match(refused.text, /a{64}[^]*2 sources with one[^]*of 5\n/);
 
+  assert.ok(!refused.text.includes("by profile"));
+
+  [sources, profiles] = [9, { night: 4, __proto__x: 2, "a\u001b[2J": 1 }];
   status.changed(policy(6, "b".repeat(64)), ["sandbox.most: 5 → 6 (at once)"]);
   const changed = await shown(0);
   assert.deepEqual([changed.code, changed.text.includes("REFUSED")], [0, false]);
-  assert.match(changed.text, /b{64}[^]*of 6\n/);
+  assert.match(changed.text, /b{64}[^]*of 6\n +by profile: night 4, __proto__x 2, a.*1, without one 2\n/);
+  assert.ok(!changed.text.includes("\u001b"));
   assert.deepEqual(
     news.map(({ outcome }) => outcome),
     ["refused", "changed"],
