@@ -25,11 +25,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#define SYSFS_MAGIC 0x62656572 /* linux/magic.h */
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SYSTEMD_ASIDE "/usr/lib/systemd/.systemd"
 #define SNIPPET_FOLDER "/etc/ssh/sshd_config.d"
@@ -426,12 +428,20 @@ static void pass_log_lines_on(void) {
     }
 }
 
+/* journald ends at once where no control groups are to be seen, and takes all that is logged with it. */
+static int journald_can_live(int memory) {
+    struct statfs groups;
+    return memory >= services[JOURNALD].least_memory && access(journald_argv[0], X_OK) == 0 &&
+           statfs("/sys/fs/cgroup", &groups) == 0 && groups.f_type != SYSFS_MAGIC;
+}
+
 /* `memory`: MiB. What does not fit, or is not installed, is not there. */
 static void start_the_rest(int memory) {
-    if (memory >= services[RSYSLOGD].least_memory && access(rsyslogd_argv[0], X_OK) == 0)
-        join_logs(memory >= services[JOURNALD].least_memory && access(journald_argv[0], X_OK) == 0);
+    int has_journal = journald_can_live(memory);
+    if (memory >= services[RSYSLOGD].least_memory && access(rsyslogd_argv[0], X_OK) == 0) join_logs(has_journal);
     for (int i = SSHD + 1; i < SERVICES; i++) {
         if (memory < services[i].least_memory || access(services[i].argv[0], X_OK) != 0) continue;
+        if (i == JOURNALD && !has_journal) continue;
         if (i == RSYSLOGD) start_rsyslogd();
         else start(&services[i]);
     }

@@ -25,6 +25,17 @@ describe("logging in", { concurrency: 3 }, () => {
     assert.equal((await ssh(gateway, who, ["cat /root/note"])).stdout.toString(), "kept\n");
   });
 
+  it("the sandbox's own logs tell of the login, and of what its programs log", async () => {
+    const who = { user: "root", password: "123456", from: "127.0.1.30" };
+    // rsyslogd writes a moment later.
+    const asks = `logger -p auth.info told by hand
+      for i in $(seq 100); do grep -q 'told by hand' /var/log/auth.log && break; sleep 0.1; done
+      tail -n 20 /var/log/auth.log`;
+    const { stdout } = await ssh(gateway, who, [asks]);
+    assert.match(stdout.toString(), /sshd\[\d+\]: Accepted password for root from [\d.]+ port \d+ ssh2\n/);
+    assert.match(stdout.toString(), /root: told by hand\n/);
+  });
+
   it("the first password is the password: another one is wrong from then on", async () => {
     const who = { user: "root", password: "first", from: "127.0.1.2" };
     assert.equal((await ssh(gateway, who, ["true"])).code, 0);
