@@ -9,7 +9,7 @@ import type { Transferred } from "./observation.ts";
 export class ScpFiles {
   readonly #direction: Transferred["direction"];
   readonly #target: string;
-  readonly #targetIsFolder: boolean;
+  readonly #targetIsFolder: FolderSaid;
   readonly #openContents: OpenContents | undefined;
   #line = "";
   #folders: string[] = [];
@@ -20,7 +20,7 @@ export class ScpFiles {
   private constructor(
     direction: Transferred["direction"],
     target: string,
-    targetIsFolder: boolean,
+    targetIsFolder: FolderSaid,
     openContents: OpenContents | undefined,
   ) {
     this.#openContents = openContents;
@@ -35,8 +35,7 @@ export class ScpFiles {
     if (match === null) return undefined;
     const flags = match[1] ?? "";
     const target = unquoted(match[2] ?? "");
-    if (/\s-\S*t/.test(flags))
-      return new ScpFiles("upload", target, /\s-\S*[rd]/.test(flags) || target.endsWith("/"), contents);
+    if (/\s-\S*t/.test(flags)) return new ScpFiles("upload", target, folderSaid(flags, target), contents);
     if (/\s-\S*f/.test(flags)) return new ScpFiles("download", target, false, contents);
     return undefined;
   }
@@ -110,7 +109,11 @@ export class ScpFiles {
       const asked = this.#target.endsWith(parts[0] ?? "") ? parts.slice(1) : parts;
       return joined([this.#target, ...asked]);
     }
-    return this.#targetIsFolder || this.#folders.length > 0
+    const isFolder =
+      this.#targetIsFolder === "perhaps"
+        ? this.#target.slice(this.#target.lastIndexOf("/") + 1) !== name
+        : this.#targetIsFolder;
+    return isFolder || this.#folders.length > 0
       ? joined([this.#target, ...this.#folders, name])
       : this.#target;
   }
@@ -132,6 +135,14 @@ export class ScpFiles {
       ...(whole ? { sha256: file.hash.digest("hex") } : {}),
     };
   }
+}
+
+/** With -r alone a single file may be given a name of its own, or put into a folder. */
+type FolderSaid = boolean | "perhaps";
+
+function folderSaid(flags: string, target: string): FolderSaid {
+  if (target.endsWith("/") || /\s-\S*d/.test(flags)) return true;
+  return /\s-\S*r/.test(flags) ? "perhaps" : false;
 }
 
 const LONGEST_LINE = 8192;

@@ -110,7 +110,9 @@ export class ShellCommands {
     const given = running === undefined ? undefined : exitGiven(running.text);
     // At a terminal a shell that ends under a command was ended itself, by a hang-up for one.
     const isItsOwn = running !== undefined && (!this.#hasPrompts || endsShell(running.text));
-    const status = given ?? (isItsOwn ? exitStatus : undefined);
+    // Lines that were sent ahead to a shell without prompts may never have been read.
+    const isRead = this.#hasPrompts || given === undefined || given === exitStatus;
+    const status = isRead ? (given ?? (isItsOwn ? exitStatus : undefined)) : undefined;
     if (running !== undefined && status !== undefined) this.#over(running, status);
     const isOfLast = running === undefined || (endsShell(running.text) && given === undefined);
     if (isOfLast && this.#last !== undefined && exitStatus !== undefined) this.#over(this.#last, exitStatus);

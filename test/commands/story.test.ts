@@ -8,6 +8,7 @@ import { toByteString } from "../../gateway/model/bytes.ts";
 import type { Capture } from "../../gateway/model/capture.ts";
 import { dataFolder, Live, putCapture, putLateFacts } from "../archivist/folder.ts";
 import { Conversation, SANDBOX } from "../evidence/conversation.ts";
+import { byteString } from "../evidence/indicators/byte-string.ts";
 import { LOOKED_UP, NETWORK_FACTS, SUNK } from "../evidence/network-facts.ts";
 import { Heard } from "./heard.ts";
 
@@ -85,6 +86,41 @@ test("a long session fits on a screen, and in full has everything", async (t) =>
     "203.0.113.9:39",
   ])
     assert.ok(full.includes(part), `${part} is missing in full`);
+});
+
+test("in short, what they did to stay comes first, and nothing is cut", async (t) => {
+  const talk = new Conversation("ffffffffffff").login();
+  for (const command of [
+    "useradd eve; echo eve:x | chpasswd; echo '* * * * * /tmp/x' | crontab -; unset HISTFILE; insmod rk.ko",
+    "echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f a@b' >> ~/.ssh/authorized_keys", // prettier-ignore
+    "echo 'eve ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/e; echo /tmp/l.so > /etc/ld.so.preload",
+  ])
+    talk.exec(talk.open(), command);
+  const { data } = await written(t, talk);
+  const [, short = ""] = /^(In short: (?:.+\n)+)/m.exec(await shown(data, "ffff")) ?? [];
+  assert.match(short, /^In short: got in as root; to stay or hide: SSH key planted, account made, password set, cron,/); // prettier-ignore
+  assert.match(short.replaceAll("\n  ", " "), /, tampered; gave 3 commands\n$/);
+  assert.ok(
+    short.split("\n").every((line) => line.length <= 125),
+    short,
+  );
+});
+
+test("a program that calls itself something else, and a connect that a signal ended, are told as what they are", async (t) => {
+  const talk = new Conversation("abababababab").login();
+  talk.exec(talk.open(), "x");
+  const by = { kind: "process", time: Date.parse("2026-11-23T02:16:00Z") * 1000, pid: 40, uid: 0 } as const;
+  const run = (path: string, ...argv: string[]) => talk.fact({ ...by, did: "run", parent: 0, path: byteString(path), argv: argv.map(byteString) }); // prettier-ignore
+  run("/proc/self/fd/3", "[kworker/0:1]", "-B");
+  talk.fact({ ...by, did: "connect", to: { family: "inet", address: "203.0.113.50", port: 80 }, errno: 512 });
+  run("/bin/bash", "-bash");
+  run("./drop.sh", "/bin/sh", "./drop.sh");
+  const { data } = await written(t, talk);
+  const text = await shown(data, "abab", true);
+  assert.match(text, /^ *\[kworker\/0:1\] -B \(truly \/proc\/self\/fd\/3\)$/m);
+  assert.match(text, /^ *→ 203\.0\.113\.50:80 \(interrupted\)$/m);
+  assert.match(text, /^ *-bash$/m);
+  assert.match(text, /^ *\/bin\/sh \.\/drop\.sh$/m);
 });
 
 test("whatever bytes strangers sent, nothing of it reaches a terminal raw", async (t) => {

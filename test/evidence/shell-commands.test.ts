@@ -85,6 +85,22 @@ test("a shell without a terminal: commands of several lines, and only the last o
   );
 });
 
+test("a shell without a terminal that was cut off, or ended before, never came to the exit that was sent ahead", () => {
+  for (const status of [undefined, 137, 3]) {
+    const talk = new Conversation().login();
+    const channel = talk.open();
+    talk.request(channel, "shell");
+    talk.sends(channel, "sleep 100\necho x > f\nexit 3\n");
+    if (status !== undefined) talk.exits(channel, status);
+    const files = observed(talk).flatMap((one) => (one.kind === "dropped" ? [one.certainty] : []));
+    assert.deepEqual(
+      [ends(talk).map(({ number, exitStatus }) => [number, exitStatus]), files],
+      status === 3 ? [[[3, 3]], ["written"]] : [[], ["typed"]],
+      `ended with ${status}`,
+    );
+  }
+});
+
 /** Commands at dash's prompt, what each prints, and the directory of the next. */
 const MOVES: readonly (readonly [command: string, printed: string, next: string | undefined])[] = [
   ["cd /var/log", "", "/var/log"],

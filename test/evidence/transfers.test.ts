@@ -298,6 +298,17 @@ for (const [how, ask, expected] of [
     ]);
   });
 
+test("one file sent with -r goes where it was named for, or into the folder that was named", () => {
+  for (const [command, path] of [
+    ["scp -r -t /tmp/a", "/tmp/a"],
+    ["scp -r -t a", "a"],
+    ["scp -r -t /tmp", "/tmp/a"],
+    ["scp -r -d -t /tmp/a", "/tmp/a/a"],
+    ["scp -r -t /tmp/a/", "/tmp/a/a"],
+  ] as const)
+    assert.deepEqual(ScpFiles.of(command)?.push(Buffer.from("C0644 1 a\nx\0")).map((one) => one.path), [path], command); // prettier-ignore
+});
+
 test("other commands are no scp", () => {
   for (const command of ["scp", "scp a b", "echo scp -t x", "scpx -t y", ""])
     assert.equal(ScpFiles.of(command), undefined);

@@ -1,10 +1,10 @@
 import { showable } from "../../model/bytes.ts";
 import { count, cut } from "../human.ts";
 import { PERSISTENCE } from "./persisted.ts";
-import type { SessionWhole, Telling } from "./whole.ts";
+import type { SessionWhole } from "./whole.ts";
 
-/** All of it in one sentence, for who has many to read. */
-export function inShort({ evidence, unattended, indicators }: SessionWhole, telling: Telling): string[] {
+/** All of it in one sentence, for who has many to read: what they did to stay first, in lines that are never cut. */
+export function inShort({ evidence, unattended, indicators }: SessionWhole): string[] {
   const { loggedIn, user, commands, transfers, forwards } = evidence.summary;
   if (!loggedIn) return [];
   const files = [...evidence.observations, ...unattended.map(({ fact }) => fact)].filter(({ kind }) => kind === "file"); // prettier-ignore
@@ -18,8 +18,19 @@ export function inShort({ evidence, unattended, indicators }: SessionWhole, tell
   const who = user === undefined ? "" : ` as ${cut(showable(user), 40)}`;
   const stays = kinds.length === 0 ? "" : `; to stay or hide: ${kinds.map(([, word]) => word).join(", ")}`;
   const deeds = did.length === 0 ? "did nothing" : did.join(", ");
-  return [cut(`In short: got in${who}, ${deeds}${stays}`, telling.full ? 1000 : WIDTH)];
+  return wrapped(`In short: got in${who}${stays}; ${deeds}`);
 }
 
-/** Characters of the line where the story is to fit on a screen. */
+/** Cut between words; the lines after the first are indented. */
+function wrapped(sentence: string): string[] {
+  const lines = [""];
+  for (const word of sentence.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (Array.from(line).length + Array.from(word).length >= WIDTH) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** Characters of a line, so that the story fits on a screen. */
 const WIDTH = 125;

@@ -62,15 +62,34 @@ function told({ run, ended, connects }: ProcessNode, level: number): string[] {
           : ` (exit status ${ended.status})`;
   const who = run.uid === 0 ? "" : ` [uid ${run.uid}]`;
   return [
-    `${indent}${cut(showable(fromByteString(words as ByteString)), LONGEST_LINE)}${who}${how}`,
+    `${indent}${cut(showable(fromByteString(words as ByteString)), LONGEST_LINE)}${trulyOf(run)}${who}${how}`,
     ...connects.flatMap((one) => connected(one, indent)),
   ];
 }
 
+/** What was run, where it calls itself something else: the kernel's own threads, for one. Of a script its interpreter has the name. */
+function trulyOf({ path, argv }: ProcessNode["run"]): string {
+  const [name] = argv;
+  const isItsOwn =
+    name === undefined || argv.includes(path) || lastOf(name.replace(/^-/, "")) === lastOf(path);
+  return isItsOwn ? "" : ` (truly ${cut(showable(path), LONGEST_LINE)})`;
+}
+
+function lastOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 function connected({ to, errno, count: times = 1 }: ConnectAsked, indent: string): string[] {
   if (!("port" in to)) return [];
-  const failed = errno === undefined || errno === EINPROGRESS ? "" : ` (error ${errno})`;
+  const failed =
+    errno === undefined || errno === EINPROGRESS
+      ? ""
+      : errno >= ERESTARTSYS && errno <= ERESTART_RESTARTBLOCK
+        ? " (interrupted)"
+        : ` (error ${errno})`;
   return [`${indent}  → ${showEndpoint(to)}${failed}${times === 1 ? "" : ` ×${times}`}`];
 }
 
 const EINPROGRESS = 115;
+/** The kernel's own, seen from within: a signal came first, a deadline's for one. */
+const [ERESTARTSYS, ERESTART_RESTARTBLOCK] = [512, 516];

@@ -87,9 +87,12 @@ function isPackaged(path: string, packaged: ReadonlySet<string>): boolean {
   return packaged.has(path) || packaged.has(path.replace(/^\/usr\//, "/")) || packaged.has(`/usr${path}`);
 }
 
-/** Logs, caches, histories, the lists of packages. */
+/**
+ * Logs, caches, histories, the lists of packages. Of /run only the names that the system itself gives to what it writes of logins and
+ * logs: bots work there too.
+ */
 const WRITTEN_BY_ITSELF =
-  /^\/(?:var\/(?:log|cache|mail|run|lib\/(?:apt|dpkg|ucf|systemd|man-db))|run|proc|sys|usr\/share)\/|^\/var\/spool\/mail\/|\/\.[a-z]+_history$|\/\.(?:lesshst|viminfo|wget-hsts)$|^\/etc\/(?:ld\.so\.cache|mtab|hosts|resolv\.conf|hostname|machine-id)$/;
+  /^\/(?:var\/(?:log|cache|mail|lib\/(?:apt|dpkg|ucf|systemd|man-db))|proc|sys|usr\/share)\/|^(?:\/var)?\/run\/(?:utmp|motd\.dynamic|mount\/utab|log\/journal\/[0-9a-f]{32}\/[\w@-]+\.journal|sudo\/ts\/[\w.-]+|systemd\/journal\/(?:kernel-seqnum|streams\/\d+:\d+)|systemd\/(?:sessions|users)\/\d+|systemd\/seats\/seat0)$|^\/var\/spool\/mail\/|\/\.[a-z]+_history$|\/\.(?:lesshst|viminfo|wget-hsts)$|^\/etc\/(?:ld\.so\.cache|mtab|hosts|resolv\.conf|hostname|machine-id)$/;
 
 const MOST_CHANGES = 5000;
 const MOST_READ = 64 * 1024 * 1024;

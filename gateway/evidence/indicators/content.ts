@@ -19,7 +19,7 @@ export function contentIndicators(path: string, content: Buffer): Found[] {
   if (path === "/etc/shadow") return changedRoot(content.toString("latin1"));
   const text = content.toString("latin1");
   if (text.startsWith("\x7fELF")) return [...written(path, ""), ...stringsOf(text)];
-  if (/\/known_hosts2?$/.test(path)) return [];
+  if (/\/known_hosts2?(?:\.old)?$/.test(path)) return [];
   return [
     // A control character in a crontab keeps no line of it from being run.
     ...written(path, text),

