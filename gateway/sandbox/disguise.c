@@ -2,17 +2,21 @@
  * What a container shows of itself in its mounts, made to look like a server's, from outside and before anybody is in it.
  *
  *     disguise root FOLDER LOWER...
- *     disguise inside PID UID GID SHM NAMESERVER HOSTNAME
+ *     disguise inside PID ROOT UID GID SHM NAMESERVER HOSTNAME
+ *     disguise groups PID ROOT
  *
  * "root" mounts the container's root where the engine (overlay2) would: it takes what it finds there for its own. The kernel tells
  * the folders of an overlay as they were named when it was mounted, so they get names in a namespace of ours: those of a machine
  * whose read-only root an initramfs has covered. FOLDER is the engine's folder of the container, LOWER what it starts from,
  * uppermost first.
  *
- * "inside" works in the mounts of the container whose first process is PID, and whose root is UID and GID on the machine: the
- * engine's files over /etc are replaced by files of the container's own, control groups go, /dev becomes one file system with the
+ * "inside" works in the mounts of the container whose first process is PID, which has ROOT for its root, and whose root is UID and GID
+ * on the machine: the engine's files over /etc are replaced by files of the container's own, /dev becomes one file system with the
  * nodes that the engine has in there and no others. /dev comes last, whole: the first process waits for it (sandbox-image/init.c).
- * What the engine masks stays masked, unless it guards itself. Any failure ends it with a sentence and 1; the sandbox is then not given to anybody.
+ * What the engine masks stays masked, unless it guards itself.
+ *
+ * "groups" takes the control groups away, once the services have started: journald does not start without them, and needs none
+ * later. Any failure ends it with a sentence and 1; the sandbox is then not given to anybody.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,6 +44,9 @@ static void must(int result, const char *what) {
     exit(1);
 }
 
+/* The kernel takes 255 bytes for the names of all of them. */
+#define MOST_LAYERS 26
+
 static void option(int fs, const char *key, const char *value) {
     must(syscall(SYS_fsconfig, fs, SET_STRING, key, value, 0), key);
 }
@@ -55,10 +62,13 @@ static int root(const char *folder, char **lowers) {
     must(chdir(folder), "folder");
     int own = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     must(own, "folder");
-    int lower[16], count = 0;
-    for (; lowers[count] != NULL && count < 16; count++)
+    int lower[MOST_LAYERS], count = 0;
+    for (; lowers[count] != NULL && count < MOST_LAYERS; count++)
         must(lower[count] = open(lowers[count], O_RDONLY | O_DIRECTORY | O_CLOEXEC), "lower");
-    must(lowers[count] == NULL && count > 0 ? 0 : -1, "layers");
+    if (lowers[count] != NULL) {
+        fprintf(stderr, "the image has more than %d layers\n", MOST_LAYERS - 1);
+        return 1;
+    }
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     must(proc, "/proc");
     must(mount("names", "/mnt", "tmpfs", 0, "mode=700"), "names");
@@ -199,17 +209,35 @@ static void devices(const char *shm) {
     must(chown("/mnt/mqueue", uid, gid), "mqueue");
 }
 
-static int inside(char **arguments) {
-    char path[64], text[512];
-    const char *shm = arguments[3], *nameserver = arguments[4], *hostname = arguments[5];
-    uid = (uid_t)strtoul(arguments[1], NULL, 10);
-    gid = (gid_t)strtoul(arguments[2], NULL, 10);
-    snprintf(path, sizeof path, "/proc/%ld/ns/mnt", strtol(arguments[0], NULL, 10));
+/* A number that has become another process's would lead anywhere, the machine's own mounts included: the root tells. */
+static void enter(const char *pid, const char *root) {
+    struct stat meant, found;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/ns/mnt", strtol(pid, NULL, 10));
     int mounts = open(path, O_RDONLY | O_CLOEXEC);
     must(mounts, "the container's mounts");
+    must(stat(root, &meant), root);
+    must(setns(mounts, CLONE_NEWNS), "the container's mounts");
+    must(stat("/", &found), "/");
+    if (meant.st_dev == found.st_dev && meant.st_ino == found.st_ino) return;
+    fputs("the process is none of the container's\n", stderr);
+    exit(1);
+}
+
+static int groups(char **arguments) {
+    enter(arguments[0], arguments[1]);
+    uncover("/sys/fs/cgroup");
+    return 0;
+}
+
+static int inside(char **arguments) {
+    char path[64], text[512];
+    const char *shm = arguments[4], *nameserver = arguments[5], *hostname = arguments[6];
+    uid = (uid_t)strtoul(arguments[2], NULL, 10);
+    gid = (gid_t)strtoul(arguments[3], NULL, 10);
     snprintf(path, sizeof path, "/proc/%ld/mountinfo", strtol(arguments[0], NULL, 10));
     read_covers(path);
-    must(setns(mounts, CLONE_NEWNS), "the container's mounts");
+    enter(arguments[0], arguments[1]);
     umask(0);
 
     snprintf(text, sizeof text, "%s\n", hostname);
@@ -222,7 +250,6 @@ static int inside(char **arguments) {
              "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
              hostname);
     own_file("/etc/hosts", text);
-    uncover("/sys/fs/cgroup");
     /* Without it, ping asks for a right that nobody has here; with the kernel's own sockets for it (spec.ts) it needs none. */
     if (removexattr("/usr/bin/ping", "security.capability") != 0 && errno != ENODATA && errno != ENOENT) must(-1, "ping");
 
@@ -237,7 +264,9 @@ static int inside(char **arguments) {
 
 int main(int count, char **arguments) {
     if (count >= 4 && strcmp(arguments[1], "root") == 0) return root(arguments[2], arguments + 3);
-    if (count == 8 && strcmp(arguments[1], "inside") == 0) return inside(arguments + 2);
-    fputs("usage: disguise root FOLDER LOWER... | disguise inside PID UID GID SHM NAMESERVER HOSTNAME\n", stderr);
+    if (count == 9 && strcmp(arguments[1], "inside") == 0) return inside(arguments + 2);
+    if (count == 4 && strcmp(arguments[1], "groups") == 0) return groups(arguments + 2);
+    fputs("usage: disguise root FOLDER LOWER... | disguise inside PID ROOT UID GID SHM NAMESERVER HOSTNAME | disguise groups PID ROOT\n",
+          stderr);
     return 2;
 }

@@ -138,8 +138,8 @@ export class CreatedSandbox {
     signal?.throwIfAborted();
     const info = await container.inspect();
     const nameserver = network.gateway;
-    const [pid, shm] = [info.State.Pid, info.HostConfig.ShmSize ?? 0];
-    if (disguise) await disguise.dress({ pid, shm, nameserver, hostname: persona.hostname });
+    const pid = info.State.Pid;
+    if (disguise) await disguise.dress({ info, nameserver, hostname: persona.hostname });
     else hideEngineResolver(info, nameserver);
     const kept = new KeptArtifacts();
     await this.#kit.ground.started({
@@ -149,6 +149,7 @@ export class CreatedSandbox {
       kept,
     });
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
+    await disguise?.finish(info, signal);
     const layers = reachableLayers(info);
     if (container.facts.diskCap) {
       // Whether it is seen can only be told where the sandbox's root is.
@@ -162,7 +163,7 @@ export class CreatedSandbox {
     if (layers) await settled(layers);
     // What the services said at their start and sshd about our look at it: on a server that was long ago.
     if (this.#past) files?.cut(this.#past.logs);
-    if (this.#past) await continuePids(info.State.Pid, this.#past.pid);
+    if (this.#past) await continuePids(pid, this.#past.pid);
     const baseline = layers ? await Baseline.take(layers) : new Baseline();
     const parts = { kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers, kept };
     return new ReadySandbox(parts);

@@ -1,16 +1,22 @@
 import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { pino } from "pino";
+import { disguiseFor, uncoverRoot } from "../../gateway/sandbox/disguise.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
+import { waitForServices } from "../../gateway/sandbox/services.ts";
 import { buildDisguise } from "../../gateway/warden/disguise-program.ts";
 import { openWorkbench, type Workbench } from "./workbench.ts";
 
 /** Slot of this file's own, far from those that gateways take first. */
 const PREFERRED = 9;
+const run = promisify(execFile);
 const never = new AbortController().signal;
 
 let folder = "";
@@ -39,6 +45,8 @@ test("nothing of the engine is in a sandbox's mounts, files and sockets, and rea
     // 127.0.0.11, as the kernel writes it.
     assert.doesNotMatch(readFileSync(`/proc/${pid}/net/${table}`, "latin1"), /0B00007F/);
 
+  assert.equal(await waitForServices(pid, 10_000), undefined);
+
   const { UpperDir: upper } = info.GraphDriver.Data as unknown as { UpperDir: string };
   const layer = dirname(upper);
   assert.equal(mountsBelow(layer), 2);
@@ -58,6 +66,57 @@ test("a sandbox that cannot be disguised is not given out, and nothing of it is 
     ["network"],
   );
 });
+
+test("where the engine's folder cannot be mounted in, there is no disguise, and the log says why", () => {
+  const warnings: unknown[] = [];
+  const log = { warn: (...said: readonly unknown[]) => warnings.push(said) };
+  const facts = { storageDriver: "vfs", dataRoot: "/engine", remap: { uid: 0, gid: 0 } };
+  assert.equal(disguiseFor("/bin/true", { ...facts, diskCap: false }, log), undefined);
+  assert.match(JSON.stringify(warnings), /"storageDriver":"vfs".*they are containers/);
+  assert.ok(disguiseFor("/bin/true", { ...facts, diskCap: true }, log));
+  assert.equal(warnings.length, 1);
+});
+
+test("a process number that has become another's is left alone", async () => {
+  await using stranger = await inMountsOfItsOwn();
+  const before = readFileSync(`/proc/${stranger.pid}/mounts`, "latin1");
+  assert.match(before, / \/sys\/fs\/cgroup /);
+  await assert.rejects(run(program ?? "", ["groups", String(stranger.pid), folder]), {
+    stderr: /none of the container's/,
+  });
+  assert.equal(readFileSync(`/proc/${stranger.pid}/mounts`, "latin1"), before);
+});
+
+test("a root of many layers is mounted, one of more than the kernel takes the names of is refused", async () => {
+  const layers = Array.from({ length: 27 }, (_, at) => join(folder, `layer-${at}`));
+  const own = join(folder, "own");
+  for (const path of [...layers, own, join(own, "diff"), join(own, "work")]) await mkdir(path);
+  await writeFile(join(layers.at(-2) ?? "", "file"), "of the lowest\n");
+  try {
+    await run(program ?? "", ["root", own, ...layers.slice(0, 26)]);
+    assert.equal(readFileSync(join(own, "merged", "file"), "latin1"), "of the lowest\n");
+  } finally {
+    await uncoverRoot(own);
+  }
+  await assert.rejects(run(program ?? "", ["root", own, ...layers]), { stderr: /more than 25 layers/ });
+  assert.equal(mountsBelow(own), 0);
+});
+
+/** A process that shares nothing but its mounts' beginning with us. */
+async function inMountsOfItsOwn(): Promise<{ readonly pid: number } & AsyncDisposable> {
+  const child = spawn("unshare", ["--mount", "sh", "-c", "echo; exec cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  const ended = once(child, "exit");
+  return {
+    pid: child.pid ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
 
 function inspect({ engine }: Workbench, container: string) {
   return engine.call("describe a sandbox", (docker) => docker.getContainer(container).inspect());

@@ -1,21 +1,34 @@
 /** What a stranger finds who looks whether this is a server in use. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { pino } from "pino";
 import type { Lease } from "../../gateway/sandbox/lease.ts";
+import { buildDisguise } from "../../gateway/warden/disguise-program.ts";
 import { eventually, login, openWorkbench, type Workbench } from "./workbench.ts";
 
 const never = new AbortController().signal;
 let bench: Workbench;
 let lease: Lease;
+let folder = "";
 
 before(async () => {
-  bench = await openWorkbench(12);
+  // As a gateway makes them: what hides the engine must not stop the server's own services.
+  folder = await mkdtemp(join(tmpdir(), "mitsubako-server-"));
+  const program = await buildDisguise(folder, pino({ level: "silent" }));
+  assert.ok(program !== undefined, "tcc and musl-dev are needed");
+  bench = await openWorkbench(12, {}, {}, program);
   lease = await bench.pool.lease("a", bench.session(), never);
   await lease.ensureAccount("root", Buffer.from("p"));
 });
-after(() => bench[Symbol.asyncDispose]());
+after(async () => {
+  await bench[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
 
 const run = async (command: string) => (await login(lease.sandbox.address, "root", "p", command)).stdout;
 

@@ -104,7 +104,7 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     hasher: held.use(new PasswordHasher()),
     ground,
     strays: new Strays(),
-    disguise: disguiseFor(await buildDisguise(join(folder, "tools"), log), facts),
+    disguise: disguiseFor(await buildDisguise(join(folder, "tools"), log), facts, log),
   };
   const made: AssignedSandbox[] = [];
   held.defer(() => removeAll(made));

@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process";
+import { readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+/** Milliseconds. */
+const BETWEEN_LOOKS = 10;
+
+/**
+ * Until the first process has started every service and journald, where there is one, answers. Nobody is in the sandbox, so what is
+ * read and run there is the image's own.
+ * @param init the first process's number on the machine.
+ * @param within milliseconds.
+ * @returns what is not up by then; undefined when all is.
+ * @throws the signal's reason.
+ */
+export async function waitForServices(
+  init: number,
+  within: number,
+  signal?: AbortSignal,
+): Promise<"services" | "journald" | undefined> {
+  const deadline = performance.now() + within;
+  for (;;) {
+    signal?.throwIfAborted();
+    const left = deadline - performance.now();
+    const missing = isReady(init) ? await missingLog(init, left) : "services";
+    if (missing === undefined || left <= 0) return missing;
+    await sleep(BETWEEN_LOOKS);
+  }
+}
+
+/** It says "ready" on its standard output and closes it then (sandbox-image/init.c); before, that is the engine's. */
+function isReady(init: number): boolean {
+  return linkAt(`/proc/${init}/fd/1`) === "/dev/null";
+}
+
+/** Without journald, /dev/log leads to rsyslogd, or is not there. It answers when it is past all that its start needs; about 10 ms. */
+async function missingLog(init: number, left: number): Promise<"journald" | undefined> {
+  if (linkAt(`/proc/${init}/root/dev/log`)?.endsWith("/dev-log") !== true) return undefined;
+  // One's own user namespace cannot be entered, and root in it is root already.
+  const isOwn = linkAt(`/proc/${init}/ns/user`) === linkAt("/proc/self/ns/user");
+  const asItsRoot = isOwn ? [] : ["--user", "--setuid", "0", "--setgid", "0"];
+  const args = ["--target", String(init), "--mount", "--pid", ...asItsRoot, "--", "journalctl", "--sync"];
+  try {
+    await promisify(execFile)("nsenter", args, { timeout: Math.ceil(Math.max(1, left)) });
+    return undefined;
+  } catch {
+    // It does not listen yet, or has died and is started again: who waits is told by the time.
+    return "journald";
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // It is not there yet, or the process has ended.
+    return undefined;
+  }
+}
