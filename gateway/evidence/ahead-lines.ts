@@ -6,6 +6,8 @@ export interface AheadLine {
   readonly text: string;
   /** Nothing of it was echoed. */
   readonly hidden: boolean;
+  /** When it was entered, in nanoseconds since the session's start. */
+  readonly enteredAt: bigint;
   /** read: as many prompts came, without any more keys, as lines from this one on; or it was sent before the first prompt. */
   readonly contested: "read" | "unknown";
 }
@@ -16,6 +18,7 @@ interface Waiting {
   echo: string;
   readonly isSecret: boolean;
   readonly isEarly: boolean;
+  readonly enteredAt: bigint;
 }
 
 /** Lines sent ahead, in their order, until it is seen who read them. Bounded. */
@@ -42,8 +45,8 @@ export class AheadLines {
   }
 
   /** False: there are too many, they have to be given out. @param isEarly no prompt has come yet: it is for the shell that will start. */
-  push(line: EditedLine, isEarly: boolean): boolean {
-    this.#waiting.push({ line, echo: this.#echo, isSecret: this.#isSecret, isEarly });
+  push(line: EditedLine, isEarly: boolean, enteredAt: bigint): boolean {
+    this.#waiting.push({ line, echo: this.#echo, isSecret: this.#isSecret, isEarly, enteredAt });
     this.#size += line.text.length;
     this.#echo = "";
     this.#isTyping = false;
@@ -116,11 +119,11 @@ export class AheadLines {
   }
 }
 
-function told({ line, echo, isSecret }: Waiting, isRead: boolean): AheadLine {
+function told({ line, echo, isSecret, enteredAt }: Waiting, isRead: boolean): AheadLine {
   const beginning = line.text.slice(0, TELLING);
   const isEchoed = isSecret ? echo.startsWith(beginning) : echo.includes(beginning);
   const hidden = line.text !== "" && !isEchoed;
-  return { text: line.text, hidden, contested: isRead ? "read" : "unknown" };
+  return { text: line.text, hidden, enteredAt, contested: isRead ? "read" : "unknown" };
 }
 
 /** An empty line leaves its prompt alone. A very long one is not on the screen whole. */

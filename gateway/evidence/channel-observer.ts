@@ -253,7 +253,15 @@ function observedOf(told: ShellTold, channel: number, way: Command["way"], at: b
     case "command-ended":
       return [{ ...told, channel, text }];
     case "typed":
-      return text === "" ? [] : [{ kind: "typed", channel, text, ...(told.hidden ? { hidden: true } : {}) }];
+      return text === ""
+        ? []
+        : [
+            {
+              ...{ kind: told.kind, channel, text },
+              ...(told.hidden ? { hidden: true } : {}),
+              ...(told.enteredAt === at ? {} : { startedAt: told.enteredAt }),
+            },
+          ];
     default:
       return told satisfies never;
   }

@@ -138,6 +138,8 @@ export interface Typed extends InChannel {
   readonly text: ByteString;
   /** Nothing of it was echoed, as with a password. */
   readonly hidden?: true;
+  /** When it was entered, where that differs from `at`, when it was seen who read it. In nanoseconds since the session's start. */
+  readonly startedAt?: bigint;
 }
 
 export interface Terminal extends InChannel {

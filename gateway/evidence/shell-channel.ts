@@ -44,7 +44,7 @@ export class ShellChannel {
     if (typeof this.#input === "string") this.#files.input(bytes);
     else if (this.#input instanceof PlainLines) this.#plain(this.#input, bytes);
     else {
-      this.#input.input(bytes);
+      this.#input.input(bytes, at);
       this.#follow();
     }
   }

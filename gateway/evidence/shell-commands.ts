@@ -17,7 +17,7 @@ export type ShellTold =
       readonly startedAt: bigint;
       readonly directory?: string;
     }
-  | { readonly kind: "typed"; readonly text: string; readonly hidden: boolean }
+  | { readonly kind: "typed"; readonly text: string; readonly hidden: boolean; readonly enteredAt: bigint }
   | CommandOver;
 
 interface CommandOver {
@@ -68,11 +68,11 @@ export class ShellCommands {
       case "entered":
         if (line.within === true) this.#command(line.text, false, at, false);
         else if (this.#isProgram && !this.#isPending)
-          this.#told.push({ kind: "typed", text: line.text, hidden: false });
+          this.#told.push({ kind: "typed", text: line.text, hidden: false, enteredAt: at });
         else this.entered(line.text, line.exact, at);
         break;
       case "typed":
-        this.#told.push({ kind: "typed", text: line.text, hidden: line.hidden });
+        this.#told.push({ kind: "typed", text: line.text, hidden: line.hidden, enteredAt: line.enteredAt });
         break;
       case "prompt":
         this.#prompt(line.text);

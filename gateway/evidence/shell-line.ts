@@ -17,6 +17,8 @@ export type ShellLine =
       readonly text: string;
       /** Nothing of it was echoed. */
       readonly hidden: boolean;
+      /** Nanoseconds since the session's start: it is told when it is seen who read it. */
+      readonly enteredAt: bigint;
     }
   /** A prompt stands there: what ran before has ended. Told again when more of it came. */
   | { readonly kind: "prompt"; readonly text: string }

@@ -48,6 +48,7 @@ export class ShellLines {
   #showsAhead = true;
   /** Runs terminals of its own on the other screen. */
   #isMultiplexer = false;
+  #at = 0n;
 
   constructor(columns: number, tell: (line: ShellLine) => boolean) {
     this.#screen = new EchoLine(columns);
@@ -58,7 +59,9 @@ export class ShellLines {
     this.#screen.resize(columns);
   }
 
-  input(bytes: Uint8Array): void {
+  /** @param at nanoseconds since the session's start. */
+  input(bytes: Uint8Array, at: bigint): void {
+    this.#at = at;
     for (const byte of bytes) {
       if (this.#screen.alternateScreen && !this.#isMultiplexer) continue; // keys of a full-screen program
       if (this.#isLeftover) this.#checkLeftover();
@@ -152,7 +155,7 @@ export class ShellLines {
     }
     if (!this.#isAtPrompt || (this.#mode === "editing" && !line.unresolved && !this.#ahead.isEmpty)) {
       // Which of these lines the prompt takes is seen when it has taken it.
-      if (!this.#ahead.push(line, this.#mode === "none"))
+      if (!this.#ahead.push(line, this.#mode === "none", this.#at))
         this.#giveAhead(this.#mode === "none" ? "entered" : "typed");
       return;
     }
@@ -285,8 +288,8 @@ export class ShellLines {
       else this.#typed(line);
   }
 
-  #typed({ text, hidden }: AheadLine): void {
-    this.#tell({ kind: "typed", text, hidden });
+  #typed({ text, hidden, enteredAt }: AheadLine): void {
+    this.#tell({ kind: "typed", text, hidden, enteredAt });
   }
 
   #enter(text: string, exact: boolean): void {

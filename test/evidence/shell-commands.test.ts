@@ -45,6 +45,17 @@ test("a command has the time of its Enter, its first line's, and its end", () =>
   );
 });
 
+test("a line that a program read has the time at which it was entered, not only that of the program's end", () => {
+  const [talk, channel] = terminal();
+  talk.sends(channel, "passwd\r").gets(channel, `passwd${TAKEN}New password: `);
+  talk.after(1000).sends(channel, "secret\r").gets(channel, "\r\n");
+  talk.after(60_000).gets(channel, PROMPT).exits(channel, 0);
+  const entered = talk.entries.find((entry) => entry.type === "packet" && entry.payload.includes("secret"))?.at; // prettier-ignore
+  const [typed, ...others] = observed(talk).filter((one) => one.kind === "typed");
+  assert.deepEqual([typed?.text, typed?.hidden, typed?.startedAt, others], ["secret", true, entered, []]);
+  assert.ok(typed && entered !== undefined && typed.at - entered === 60n * SECOND);
+});
+
 test("an exec request's command ends with its channel's status, and begins at home", () => {
   const talk = new Conversation().login();
   const channel = talk.open();

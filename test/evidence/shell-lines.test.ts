@@ -20,7 +20,7 @@ function toldOf(stream: Stream): ShellTold[] {
   for (const [direction, text] of stream) {
     at += 1n;
     const bytes = Buffer.from(text, "latin1");
-    if (direction === "i") lines.input(bytes);
+    if (direction === "i") lines.input(bytes, at);
     else lines.output(bytes);
   }
   lines.end();

@@ -19,7 +19,7 @@ function told({ columns, stream }: Captured, exitStatus?: number): ShellTold[] {
   for (const [direction, text] of stream) {
     at += 1n;
     const bytes = Buffer.from(text, "latin1");
-    if (direction === "i") lines.input(bytes);
+    if (direction === "i") lines.input(bytes, at);
     else if (direction === "o") lines.output(bytes);
     else lines.resize(Number(text));
   }

@@ -19,7 +19,7 @@ export function did({ evidence, recording }: SessionWhole, telling: Telling): st
       lines[lines.length - 1] = `${(lines.at(-1) ?? "").replace(/ ×\d+$/, "")} ×${last.times}`;
     } else {
       last = { said, times: 1 };
-      lines.push(`  ${time(one)}  ${said}`);
+      lines.push(`  ${time(entered(one))}  ${said}`);
     }
   }
   if (lines.length === 0) return summary.loggedIn ? ["They did nothing"] : [];
@@ -40,6 +40,11 @@ export function did({ evidence, recording }: SessionWhole, telling: Telling): st
     ),
     ...(leftOut > 0 ? [`  … ${leftOut} that were too many to be kept (mitsubako play has them)`] : []),
   ];
+}
+
+/** What a program read is known to be its when it ends; it is told as entered before that. */
+function entered(one: Observation): { readonly at: bigint } {
+  return one.kind === "typed" && one.startedAt !== undefined ? { at: one.startedAt } : one;
 }
 
 /** What a tired reader can do without. */
