@@ -6,6 +6,7 @@ import { opensTerminals } from "./exec-kind.ts";
 import type { EditedLine } from "./edited-line.ts";
 import { LineEditor } from "./line-editor.ts";
 import type { ShellLine } from "./shell-line.ts";
+import { withoutAnswers } from "./terminal-answers.ts";
 import { promptStartIn } from "./shell-prompt.ts";
 
 /**
@@ -62,7 +63,8 @@ export class ShellLines {
   /** @param at nanoseconds since the session's start. */
   input(bytes: Uint8Array, at: bigint): void {
     this.#at = at;
-    for (const byte of bytes) {
+    const keys = this.#screen.alternateScreen && this.#isMultiplexer ? withoutAnswers(bytes) : bytes;
+    for (const byte of keys) {
       if (this.#screen.alternateScreen && !this.#isMultiplexer) continue; // keys of a full-screen program
       if (this.#isLeftover) this.#checkLeftover();
       if (this.#editor.untouched) this.#lineBegins();

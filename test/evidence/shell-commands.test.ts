@@ -56,6 +56,19 @@ test("a line that a program read has the time at which it was entered, not only 
   assert.ok(typed && entered !== undefined && typed.at - entered === 60n * SECOND);
 });
 
+test("what the terminal answers to tmux is no part of the first line that is typed in it", () => {
+  const answers = [
+    "\x1b[>84;0;0c\x1bP>|tmux 3.3a\x1b\\",
+    "\x1b]11;rgb:0000/0000/0000\x07",
+    "\x1bP1+r5463=787465726d\x1b\\",
+  ];
+  const [talk, channel] = terminal();
+  talk.sends(channel, "tmux\r").gets(channel, `tmux${TAKEN}\x1b[?1049h\x1b[>c\x1b[>q`);
+  for (const answer of answers) talk.sends(channel, answer);
+  for (const line of ["echo one", "echo two"]) talk.sends(channel, `${line}\r`).gets(channel, `${line}\r\n`);
+  assert.deepEqual(commands(talk).map(({ text }) => text), ["tmux", "echo one", "echo two"]); // prettier-ignore
+});
+
 test("an exec request's command ends with its channel's status, and begins at home", () => {
   const talk = new Conversation().login();
   const channel = talk.open();
