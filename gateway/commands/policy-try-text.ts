@@ -71,7 +71,7 @@ function destinations({ tries, destinations: different, most }: Reached): string
   return [`What sandboxes turned to: ${sums.join(", ")}.`, ...shown.map((line) => `  ${escapeText(line)}`)];
 }
 
-function caveats({ withoutPassword, cutThen, cappedThen }: Outcome): string[] {
+function caveats({ withoutPassword, cutThen, cappedThen, counted }: Outcome): string[] {
   return [
     ...(withoutPassword === 0
       ? []
@@ -87,6 +87,11 @@ function caveats({ withoutPassword, cutThen, cappedThen }: Outcome): string[] {
       ? []
       : [
           `In ${count(cappedThen, "session")} the sandbox used up a byte cap of its time: how much more it would have sent or received is not known.`,
+        ]),
+    ...(counted.sessions === 0
+      ? []
+      : [
+          `Byte caps: of ${count(counted.sessions, "session")} it was counted what the sandbox sent and received${counted.atLeast === 0 ? "" : `; of ${counted.atLeast} of these that is "at least"`}.`,
         ]),
   ];
 }

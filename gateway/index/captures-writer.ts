@@ -22,7 +22,7 @@ export class CapturesWriter {
   /** @param session the one beside whose recording the capture lies, as its `ordinal`th. */
   put(session: SessionId, ordinal: number, capture: Capture, indicators?: FoundInCapture): void {
     const id = captureId(session, ordinal);
-    const { sandbox, source, takenAt, cut } = capture;
+    const { sandbox, source, takenAt, cut, traffic } = capture;
     const taken = parseMicros(takenAt) || 0;
     const first = { taken, capture: id, cause: session };
     const run = (sql: string, values: Parameters<Statements["run"]>[1]) => {
@@ -32,8 +32,13 @@ export class CapturesWriter {
     run("DELETE FROM file_indicators WHERE capture = ?", [id]);
     run("DELETE FROM capture_sessions WHERE capture = ?", [id]);
     run(
-      "INSERT OR REPLACE INTO captures (id, session, sandbox, source, taken_us, cut) VALUES (?,?,?,?,?,?)",
-      [...[id, session, sandbox, source, taken], Number(cut)],
+      "INSERT OR REPLACE INTO captures (id, session, sandbox, source, taken_us, cut, up, down, spent, hourly) VALUES (?,?,?,?,?,?,?,?,?,?)",
+      [
+        ...[id, session, sandbox, source, taken, Number(cut), traffic?.up, traffic?.down],
+        ...(traffic === undefined
+          ? [undefined, undefined]
+          : [Number(traffic.spent ?? false), Number(traffic.hourly ?? false)]),
+      ],
     );
     for (const one of new Set([session, ...capture.sessions])) {
       run("INSERT INTO capture_sessions (capture, session) VALUES (?,?)", [id, one]);

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Capture, Change } from "../model/capture.ts";
+import type { Capture, Change, Traffic } from "../model/capture.ts";
 import { isSandboxId, type SessionId } from "../model/ids.ts";
 import { captureFile, captureOrdinal } from "../model/late-files.ts";
 import { isMissing } from "../model/missing.ts";
@@ -64,14 +64,24 @@ export async function readCapture(
 
 function isCapture(value: unknown): value is Capture {
   if (typeof value !== "object" || value === null) return false;
-  const { sandbox, sessions, source, takenAt, changes } = value as Record<string, unknown>;
+  const { sandbox, sessions, source, takenAt, changes, traffic } = value as Record<string, unknown>;
   return (
     isSandboxId(sandbox) &&
     Array.isArray(sessions) &&
     typeof source === "string" &&
     typeof takenAt === "string" &&
+    (traffic === undefined || isTraffic(traffic)) &&
     Array.isArray(changes) &&
     changes.every(isChange)
+  );
+}
+
+function isTraffic(value: unknown): value is Traffic {
+  if (typeof value !== "object" || value === null) return false;
+  const { up, down, spent, hourly } = value as Record<string, unknown>;
+  return (
+    [up, down].every((bytes) => Number.isSafeInteger(bytes) && Number(bytes) >= 0) &&
+    [spent, hourly].every((flag) => flag === undefined || flag === true)
   );
 }
 

@@ -7,7 +7,7 @@ import { LINK_TABLES } from "./link-tables.ts";
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 8;
+export const SCHEMA_VERSION = 9;
 
 /** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
 export const DROPPED = "\u0101dropped";
@@ -124,7 +124,13 @@ CREATE TABLE captures (
   sandbox TEXT NOT NULL,
   source TEXT NOT NULL,
   taken_us INTEGER NOT NULL,
-  cut INTEGER NOT NULL
+  cut INTEGER NOT NULL,
+  -- bytes that the sandbox had sent and received by then; NULL where that is not known
+  up INTEGER,
+  down INTEGER,
+  -- 1: one of its caps was used up; there may have been more in hours before
+  spent INTEGER,
+  hourly INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX captures_sandbox ON captures (sandbox, taken_us);
 

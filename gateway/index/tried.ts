@@ -29,6 +29,14 @@ export interface TriedConnect {
   readonly sent: number;
 }
 
+/** Bytes of IP packets. */
+export interface TriedTraffic {
+  readonly up: number;
+  readonly down: number;
+  /** A cap of its time cut it, or some was counted in an hour before. */
+  readonly isAtLeast: boolean;
+}
+
 export interface TriedSession {
   readonly id: string;
   readonly address: string;
@@ -43,6 +51,8 @@ export interface TriedSession {
   readonly pauses: readonly (readonly [number, number])[];
   readonly growth: readonly (readonly [number, number])[];
   readonly connects: TriedConnect[];
+  /** What its sandbox had sent and received since it was captured before, where that was counted at this session's end. */
+  traffic?: TriedTraffic;
 }
 
 /** Sessions that are over and began at or after `since`. */
@@ -99,7 +109,34 @@ export function triedSessions(ask: AskEach, since: number): TriedSession[] {
       tries: Number(row["tries"]),
       sent: Number(row["sent"]),
     });
+  for (const [id, traffic] of trafficBySession(ask)) {
+    const session = sessions.get(id);
+    if (session !== undefined) session.traffic = traffic;
+  }
   return [...sessions.values()];
+}
+
+/** Of each sandbox, what each of its captures counted more than the one before. */
+function* trafficBySession(ask: AskEach): Generator<readonly [session: string, TriedTraffic]> {
+  const rows = ask(sql`SELECT session, sandbox, up, down, spent, hourly FROM captures
+    WHERE up IS NOT NULL ORDER BY sandbox, taken_us, id`);
+  let before = { sandbox: "", session: "", up: 0, down: 0 };
+  let sum: TriedTraffic = { up: 0, down: 0, isAtLeast: false };
+  for (const row of rows) {
+    const [sandbox, session] = [String(row["sandbox"]), String(row["session"])];
+    const [up, down, isHourly] = [Number(row["up"]), Number(row["down"]), row["hourly"] === 1];
+    if (sandbox !== before.sandbox) before = { sandbox, session: "", up: 0, down: 0 };
+    // Hours begin at nothing; otherwise less is counted only where a new policy has cut the count to its cap.
+    const more = (now: number, then: number) => (now >= then ? now - then : isHourly ? now : 0);
+    if (session !== before.session) sum = { up: 0, down: 0, isAtLeast: false };
+    sum = {
+      up: sum.up + more(up, before.up),
+      down: sum.down + more(down, before.down),
+      isAtLeast: sum.isAtLeast || isHourly || row["spent"] === 1,
+    };
+    before = { sandbox, session, up, down };
+    yield [session, sum];
+  }
 }
 
 /** Bots say the same: a text is read once, however many say it. */

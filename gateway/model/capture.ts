@@ -14,6 +14,18 @@ export interface Capture {
   readonly changes: readonly Change[];
   /** True when the list itself was cut at the policy's bound. */
   readonly cut: boolean;
+  /** Absent where nothing passed, or nobody could count it. */
+  readonly traffic?: Traffic;
+}
+
+/** Bytes of IP packets that a sandbox has sent and received since it was handed to its source, as its byte caps count them: SSH is not among them. */
+export interface Traffic {
+  readonly up: number;
+  readonly down: number;
+  /** One of the caps was used up: more would have passed. */
+  readonly spent?: true;
+  /** Only of the hour for which its caps are; there may have been more before. */
+  readonly hourly?: true;
 }
 
 /** A: added, C: changed, D: deleted, as `docker diff` says it. */

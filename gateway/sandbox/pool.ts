@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Capture } from "../model/capture.ts";
+import type { Capture, Traffic } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { SandboxId, SessionId } from "../model/ids.ts";
 import type { HostKeyFile, Persona } from "../model/persona.ts";
@@ -47,6 +47,8 @@ export interface PoolOptions {
   readonly disguise?: string | undefined;
   /** What a source changed. Its last session is the one whose end caused the capture. */
   readonly onCapture: (capture: Capture) => Promise<void>;
+  /** What the sandbox with this address has sent and received by now; `network`: what holds for it. */
+  readonly traffic?: (address: string, network: Policy["network"]) => Promise<Traffic | undefined>;
   /** A sandbox reached its total life, or the disk has no room for it any more: these sessions have to end. */
   readonly onExpired: (sessions: readonly SessionId[], reason: "sandbox-deadline" | "disk-floor") => void;
   /** What the machine's disk has left; asked each time. */
@@ -311,6 +313,7 @@ export class Pool {
       expires: 0,
       lifeEnds: 0,
       lastCapture: undefined,
+      lastTraffic: undefined,
       isUsed: false,
       isOver: false,
       idleSince: 0,
@@ -484,16 +487,21 @@ export class Pool {
   /** Never rejects: a sandbox that cannot be captured is used and removed all the same. */
   #capture(tenancy: Tenancy): Promise<void> {
     const capturing = (tenancy.capturing ?? Promise.resolve()).then(async () => {
-      if (!tenancy.isUsed || !tenancy.sandbox) return;
-      tenancy.isUsed = false;
+      if (!tenancy.sandbox || tenancy.sessions.size === 0) return;
       const { id } = tenancy.sandbox;
+      const traffic = await this.#trafficOf(tenancy, tenancy.sandbox.address);
+      const passed = JSON.stringify(traffic);
+      // What it sent when everybody had left is known at its end.
+      if (!tenancy.isUsed && (traffic === undefined || passed === tenancy.lastTraffic)) return;
+      tenancy.isUsed = false;
+      tenancy.lastTraffic = passed;
       const sessions = [...tenancy.sessions];
       try {
         const { evidence } = this.#options.policy();
         const mostBytes = roomForCapture(this.#options.room(), evidence.mostBytes);
         const { changes, cut } = await tenancy.sandbox.capture({ ...evidence, mostBytes });
         const hash = createHash("sha256")
-          .update(JSON.stringify([changes, cut]))
+          .update(JSON.stringify([changes, cut, traffic]))
           .digest("hex");
         if (tenancy.lastCapture === hash) return;
         tenancy.lastCapture = hash;
@@ -505,6 +513,7 @@ export class Pool {
           takenAt,
           changes,
           cut,
+          ...(traffic === undefined ? {} : { traffic }),
         });
       } catch (error) {
         // Tried again when it is closed, after its end.
@@ -516,6 +525,16 @@ export class Pool {
     return capturing.finally(() => {
       if (tenancy.capturing === capturing) tenancy.capturing = undefined;
     });
+  }
+
+  /** Never rejects: the changes are worth more than the count. */
+  async #trafficOf(tenancy: Tenancy, address: string): Promise<Traffic | undefined> {
+    try {
+      return await this.#options.traffic?.(address, tenancy.policy().network);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "how much a sandbox has sent and received could not be counted");
+      return undefined;
+    }
   }
 
   *#containers(): Generator<string> {

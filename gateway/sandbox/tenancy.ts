@@ -24,6 +24,8 @@ export interface Tenancy {
   lifeEnds: number;
   /** The changes of the last capture, as a hash; sessions that only tried passwords add none. */
   lastCapture: string | undefined;
+  /** What it had sent and received by then, as JSON. */
+  lastTraffic: string | undefined;
   /** Whether a session was in it since the last capture. */
   isUsed: boolean;
   /** Nobody new is let in; it goes when the last one has left. */

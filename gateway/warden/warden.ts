@@ -47,6 +47,7 @@ import { LiveSessions, type LiveSession } from "./sessions.ts";
 import { SandboxFacts, type Seen } from "./sandbox-facts.ts";
 import { Status } from "./status.ts";
 import { outpostCertificate } from "./outpost-certificate.ts";
+import { trafficOf } from "./traffic.ts";
 import { ProcessWatch } from "./watch/process-watch.ts";
 import { Webhook } from "./webhook.ts";
 
@@ -250,6 +251,7 @@ export class Warden implements AsyncDisposable {
         for (const session of sessions) this.#forgotten(session);
       },
       onCapture: (capture) => this.#recordings.captured(capture),
+      traffic: (address, network) => trafficOf(fence, address, network),
       onExpired: (sessions, reason) => {
         for (const session of sessions) this.#endSession(session, reason);
       },

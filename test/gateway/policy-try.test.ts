@@ -67,6 +67,7 @@ interface Row {
   readonly loggedIn: boolean;
   readonly endReason: string;
   readonly sandbox?: string;
+  readonly profile?: string;
 }
 
 it("what policy try says of recorded sessions is what the same traffic meets under that policy", async () => {
@@ -86,14 +87,15 @@ it("what policy try says of recorded sessions is what the same traffic meets und
       },
       60_000,
     ).catch((error: unknown) => assert.fail(`${String(error)}: ${seen} of ${sessions}`));
-  const rowsOf = async (network: string): Promise<Row[]> => {
-    const { stdout } = await mitsubako(gateway, "sessions", "--json", "--source", `${network}.*`);
+  const rowsOf = async (network: string, ...more: string[]): Promise<Row[]> => {
+    const { stdout } = await mitsubako(gateway, "sessions", "--json", "--source", `${network}.*`, ...more);
     return stdout.toString().trim().split("\n").map((line) => JSON.parse(line) as Row); // prettier-ignore
   };
-  const sources = async () => {
+  const sandboxes = async () => {
     const { stdout } = await mitsubako(gateway, "status", "--json");
-    return (JSON.parse(stdout.toString()) as GatewayStatus).sandboxes.sources;
+    return (JSON.parse(stdout.toString()) as GatewayStatus).sandboxes;
   };
+  const sources = async () => (await sandboxes()).sources;
   /** The last numbers of the addresses. */
   const met = ({ limits }: Outcome) =>
     Object.fromEntries(
@@ -162,6 +164,27 @@ it("what policy try says of recorded sessions is what the same traffic meets und
   assert.deepEqual(
     happened.map(({ port, rule }) => `${String(port)} ${String(rule)}`),
     ["80 sinkhole", "81 egress"],
+  );
+
+  // Its bytes were counted when it had left.
+  const counted = await eventually("the capture in the index", () => {
+    const row = index
+      .prepare(
+        "SELECT up, down, spent FROM captures JOIN sessions ON sessions.id = captures.session WHERE source_address = ? AND up IS NOT NULL",
+      )
+      .get("127.0.44.2");
+    return Promise.resolve(row);
+  });
+  // A handshake and an end at the least, each way.
+  assert.ok(Number(counted["up"]) >= 80 && Number(counted["down"]) >= 40, JSON.stringify(counted));
+  assert.equal(counted["spent"], 0);
+
+  // Who has which profile: sandboxes by their first attempt, those that were there too; sessions by their own.
+  assert.deepEqual((await sandboxes()).profiles, { "left alone": 8 });
+  const hasties = await rowsOf("127.0", "--profile", "hasty");
+  assert.deepEqual(
+    hasties.map(({ sourceAddress, profile }) => [sourceAddress, profile]),
+    [["127.0.44.4", "hasty"]],
   );
 
   // Of those who came under it, the policy makes what happened.

@@ -119,7 +119,16 @@ function captured(
     const path = place === 0 ? "/root/.bash_history" : `/tmp/.${content.slice(0, 5)}/x`;
     return { kind: "A", path, type: "file", size: 4000, sha256: content + content } as const;
   });
-  return { sandbox, sessions: [session], source: address, takenAt, changes, cut: false };
+  // No number of the crowd's own is taken for it.
+  const sum = parseInt(session.slice(0, 3), 16);
+  const traffic =
+    sum % 3 === 0
+      ? { up: sum, down: sum * 1000, ...(sum % 2 === 0 ? { spent: true as const } : {}) }
+      : undefined;
+  return {
+    ...{ sandbox, sessions: [session], source: address, takenAt, changes, cut: false },
+    ...(traffic === undefined ? {} : { traffic }),
+  };
 }
 
 type Random = () => number;

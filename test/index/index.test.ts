@@ -9,8 +9,12 @@ import type { TextCondition } from "../../gateway/index/filter.ts";
 import { IndexReader } from "../../gateway/index/query.ts";
 import { IndexStore } from "../../gateway/index/store.ts";
 import { stored } from "../../gateway/index/texts.ts";
+import { triedSessions } from "../../gateway/index/tried.ts";
+import type { Traffic } from "../../gateway/model/capture.ts";
+import type { SandboxId, SessionId } from "../../gateway/model/ids.ts";
 import { Conversation } from "../evidence/conversation.ts";
 import { dataFolder } from "../archivist/folder.ts";
+import { Told } from "./told.ts";
 
 const HOSTILE = [
   "'; DROP TABLE sessions; --",
@@ -99,6 +103,47 @@ test("recordings are found by id and by its beginning, and nothing else is taken
   assert.deepEqual(findRecordings(join(data, "nowhere"), "a"), []);
 });
 
+test("what a sandbox sent and received is told of the sessions at whose ends it was counted, each its share", async () => {
+  const told = new Told();
+  const sessions: SessionId[] = [];
+  for (let number = 0; number < 5; number++)
+    sessions.push(await told.session("203.0.113.7", (talk) => void talk.login()));
+  const [first, second, third, fourth, fifth] = sessions as [
+    ...[SessionId, SessionId, SessionId, SessionId, SessionId],
+  ];
+  const counts: readonly (readonly [SessionId, number, string, Traffic | undefined])[] = [
+    [first, 1, "aaaaaaaaaaaa", { up: 100, down: 1000 }],
+    [second, 1, "aaaaaaaaaaaa", undefined],
+    [second, 2, "aaaaaaaaaaaa", { up: 150, down: 4000 }],
+    // When all had left: its last session's, too.
+    [second, 3, "aaaaaaaaaaaa", { up: 155, down: 4100, spent: true }],
+    [third, 1, "bbbbbbbbbbbb", { up: 7, down: 8, hourly: true }],
+    // The next hour began; then a new policy cut the count to its cap.
+    [fourth, 1, "bbbbbbbbbbbb", { up: 3, down: 9, hourly: true }],
+    [fifth, 1, "bbbbbbbbbbbb", { up: 2, down: 10 }],
+  ];
+  for (const [place, [session, ordinal, sandbox, traffic]] of counts.entries())
+    told.index.putCapture(session, ordinal, {
+      ...{
+        sandbox: sandbox as SandboxId,
+        sessions: [session],
+        source: "203.0.113.7",
+        changes: [],
+        cut: false,
+      },
+      takenAt: `2026-11-23T20:00:0${place}.000000Z`,
+      ...(traffic === undefined ? {} : { traffic }),
+    });
+  const found = triedSessions(told.reader.askEach, 0).map(({ id, traffic }) => [id, traffic]);
+  assert.deepEqual(found, [
+    [first, { up: 100, down: 1000, isAtLeast: false }],
+    [second, { up: 55, down: 3100, isAtLeast: true }],
+    [third, { up: 7, down: 8, isAtLeast: true }],
+    [fourth, { up: 3, down: 1, isAtLeast: true }],
+    [fifth, { up: 0, down: 1, isAtLeast: false }],
+  ]);
+});
+
 test("what is no capture is not taken for one", async (t) => {
   const data = dataFolder(t);
   const folder = "recordings/2026-11-23/aaaaaaaaaaaa";
@@ -113,7 +158,16 @@ test("what is no capture is not taken for one", async (t) => {
     cut: false,
     changes: [change],
   };
-  for (const text of ["", "null", "[]", "{", JSON.stringify(capture)]) {
+  const traffic = [
+    null,
+    {},
+    { up: 1 },
+    { up: -1, down: 0 },
+    { up: 0.5, down: 0 },
+    { up: 1, down: 1, spent: 1 },
+  ];
+  const wrong = traffic.map((one) => JSON.stringify({ ...capture, changes: [], traffic: one }));
+  for (const text of ["", "null", "[]", "{", JSON.stringify(capture), ...wrong]) {
     writeFileSync(join(data, folder, "capture.json"), text);
     await assert.rejects(readCapture(data, folder), SyntaxError);
   }

@@ -22,6 +22,7 @@ export interface Come {
   /** Seconds after its start, and bytes. */
   readonly growth?: readonly (readonly [number, number])[];
   readonly connects?: readonly (Partial<RecordedConnect> & { readonly after: number })[];
+  readonly traffic?: RecordedSession["traffic"];
   readonly end?: RecordedSession["endReason"];
   readonly port?: number;
 }
@@ -39,6 +40,7 @@ export function came({
   pauses = [],
   growth = [],
   connects = [],
+  traffic,
   end = "client-closed",
   port = 22,
 }: Come): RecordedSession {
@@ -68,6 +70,7 @@ export function came({
     attempts,
     pauses: pauses.map(([at, length]) => [at * SECOND, length * SECOND] as const),
     growth: growth.map(([at, passed]) => [at * SECOND, passed] as const),
+    ...(traffic === undefined ? {} : { traffic }),
     connects: connects.map(({ after, ...connect }) => ({
       ...{ at: started + after * SECOND, rule: "egress", protocol: "tcp", address: "198.51.100.9" },
       ...{ port: 80, tries: 1, sent: 0, ...connect },

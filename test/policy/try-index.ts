@@ -39,6 +39,12 @@ export function writeIndex(folder: string, sessions: readonly RecordedSession[])
           "INSERT INTO connects (session, late, ordinal, at_us, rule, protocol, address, port, tries, sent) VALUES (?,0,?,?,?,?,?,?,?,?)",
         )
         .run(id, ordinal, one.at, one.rule, one.protocol, one.address, one.port, one.tries, one.sent);
+    if (rest.traffic !== undefined)
+      database
+        .prepare(
+          "INSERT INTO captures (id, session, sandbox, source, taken_us, cut, up, down, spent, hourly) VALUES (?,?,?,'',?,0,?,?,?,0)",
+        )
+        .run(id, id, id, ended, rest.traffic.up, rest.traffic.down, Number(rest.traffic.isAtLeast));
     for (const [index, { at, user = "", password, method, outcome, by }] of attempts.entries())
       database
         .prepare(

@@ -107,6 +107,60 @@ describe("what sandboxes turned to", () => {
     assert.equal(apart.limits["network.rates.tcp"].count, 0);
   });
 
+  test("bytes that were counted meet caps both ways, where what was let out would go the same way", () => {
+    const MIB = 2 ** 20;
+    const bytes = (up: number, down: number, isAtLeast = false) => ({ up, down, isAtLeast });
+    const out = each(1, { rule: "limited" as const });
+    const caps = (all: string, ...sessions: Come[]) =>
+      under(`network: {egress: limited, ${all}}`, ...sessions);
+    const small = "caps: {up: 1m, down: 2m}";
+    const outcome = caps(
+      small,
+      inside({ from: "192.0.2.1", connects: out, traffic: bytes(MIB, 2 * MIB) }),
+      inside({ from: "192.0.2.2", connects: out, traffic: bytes(MIB + 1, 3 * MIB, true) }),
+      inside({ from: "192.0.2.3", connects: out, traffic: bytes(9, 2 * MIB + 1) }),
+      // It was stopped then, or would be now: who knows what would have come.
+      inside({
+        from: "192.0.2.4",
+        connects: each(1, { rule: "limited", port: 25 }),
+        traffic: bytes(0, 9 * MIB),
+      }),
+      inside({ from: "192.0.2.5", connects: each(1, { rule: "sinkhole" }), traffic: bytes(0, 9 * MIB) }),
+    );
+    assert.deepEqual(met(outcome, "network.caps.up"), ["192.0.2.2 1000"]);
+    assert.deepEqual(met(outcome, "network.caps.down"), ["192.0.2.3 1000"]);
+    assert.deepEqual(outcome.counted, { sessions: 3, atLeast: 1 });
+
+    // Sessions of one sandbox share its caps; in one that has met them nothing more leaves.
+    const half = { connects: out, traffic: bytes(0, 1.5 * MIB), lasts: 60 };
+    const shared = caps(small, inside(half), inside({ ...half, at: 2 }), inside({ ...half, at: 4 }));
+    assert.deepEqual(met(shared, "network.caps.down"), ["203.0.113.7 180", "203.0.113.7 250"]);
+    // What was taken for sent is among what was counted.
+    const sunk = each(1, { rule: "sinkhole", sent: 1000 });
+    const once = under(
+      "network: {egress: sinkhole, caps: {up: 1500}}",
+      inside({ connects: sunk, traffic: bytes(1100, 0) }),
+    );
+    assert.deepEqual([met(once, "network.caps.up"), once.counted.sessions], [[], 1]);
+
+    const hourly = (lasts: number) =>
+      met(
+        caps(
+          "caps: {up: 1m, down: 2m, per: hour}",
+          inside({ lasts, connects: out, traffic: bytes(0, 5 * MIB) }),
+        ),
+        "network.caps.down",
+      ).length;
+    assert.deepEqual([hourly(3000), hourly(1.5 * 3600), hourly(4 * 3600)], [1, 1, 0]);
+
+    // Who would have been gone by then has sent less.
+    const gone = under(
+      `deadlines: {session: 5m}\nnetwork: {egress: limited, ${small}}`,
+      inside({ connects: out, traffic: bytes(0, 9 * MIB) }),
+    );
+    assert.deepEqual([met(gone, "network.caps.down"), gone.counted.sessions], [[], 0]);
+  });
+
   test("connections at once, names, and bytes that are known to have been sent", () => {
     const at = (after: number, more: object = {}) => ({ after, ...more });
     const many = under(

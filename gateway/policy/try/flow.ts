@@ -2,7 +2,7 @@ import type { Policy } from "../../model/policy.ts";
 import type { Limit } from "./limits.ts";
 import { waysUnder } from "./outside.ts";
 import type { Way } from "./outside.ts";
-import type { RecordedConnect } from "./recorded.ts";
+import type { RecordedConnect, RecordedTraffic } from "./recorded.ts";
 
 type Network = Policy["network"];
 type Rate = Network["rates"]["tcp"];
@@ -21,6 +21,13 @@ export interface Judged {
   readonly limit?: Limit;
 }
 
+/** Ways that were open then. */
+const WAY_THEN: Partial<Record<RecordedConnect["rule"], Way>> = {
+  limited: "limited",
+  dns: "name",
+  sinkhole: "sinkhole",
+};
+
 /** What one sandbox would have been let send. Times are microseconds since 1970. */
 export class TriedFlow {
   readonly #network: Network;
@@ -28,8 +35,11 @@ export class TriedFlow {
   readonly #from: number;
   readonly #buckets = new Map<Limit, { left: number; at: number }>();
   #open: number[] = [];
-  #bytes = 0;
+  #up = 0;
+  #down = 0;
   #hour = 0;
+  /** Since bytes were known last: those taken for sent, and whether all that was let out then goes the same way. */
+  #since = { guessed: 0, isSame: true };
 
   constructor(network: Network, wayOf: ReturnType<typeof waysUnder>, from: number) {
     this.#network = network;
@@ -39,6 +49,30 @@ export class TriedFlow {
 
   /** As the rules ask: where it leads, how often, how many at once; then the bytes are counted. */
   judge(connect: RecordedConnect): Judged {
+    const judged = this.#judge(connect);
+    const then = WAY_THEN[connect.rule];
+    if (then !== undefined && then !== judged.way) this.#since.isSame = false;
+    return judged;
+  }
+
+  /**
+   * Bytes that were counted in that time; those of its connects are among them. Undefined where they say nothing: what was let out
+   * then would not have gone the same way.
+   */
+  passed({ up, down }: RecordedTraffic, from: number, to: number): { readonly limit?: Limit } | undefined {
+    const { guessed, isSame } = this.#since;
+    this.#since = { guessed: 0, isSame: true };
+    if (!isSame) return undefined;
+    const hours = this.#hourOf(to) - Math.max(0, this.#hourOf(from)) + 1;
+    // In which of several hours it was is not known: in one of them it was this much, at least.
+    if (hours > 1) return over(this.#network.caps, up / hours, down / hours);
+    this.#turnTo(to);
+    this.#up += Math.max(0, up - guessed);
+    this.#down += down;
+    return over(this.#network.caps, this.#up, this.#down);
+  }
+
+  #judge(connect: RecordedConnect): Judged {
     const { at, protocol, tries, sent } = connect;
     const { rates, connections, caps, dns } = this.#network;
     const way = this.#wayOf(connect);
@@ -52,10 +86,21 @@ export class TriedFlow {
       if (this.#open.length >= connections) return { way: "deny", limit: "network.connections" };
       this.#open.push(at);
     }
-    const hour = caps.per === "hour" ? Math.floor((at - this.#from) / HOUR) : 0;
-    if (hour !== this.#hour) [this.#hour, this.#bytes] = [hour, 0];
-    this.#bytes += tries * SMALLEST_PACKET + sent;
-    return this.#bytes > caps.up ? { way: "deny", limit: "network.caps.up" } : { way };
+    this.#turnTo(at);
+    const bytes = tries * SMALLEST_PACKET + sent;
+    this.#up += bytes;
+    this.#since.guessed += bytes;
+    const { limit } = over(caps, this.#up, this.#down);
+    return limit === undefined ? { way } : { way: "deny", limit };
+  }
+
+  #hourOf(at: number): number {
+    return this.#network.caps.per === "hour" ? Math.floor((at - this.#from) / HOUR) : 0;
+  }
+
+  #turnTo(at: number): void {
+    const hour = this.#hourOf(at);
+    if (hour !== this.#hour) [this.#hour, this.#up, this.#down] = [hour, 0, 0];
   }
 
   /** A bucket that fills at the rate and holds what the rate gives in its time. Some of what is counted together may have passed. */
@@ -68,4 +113,9 @@ export class TriedFlow {
     bucket.left = Math.max(0, bucket.left - tries);
     return isOver;
   }
+}
+
+function over(caps: Network["caps"], up: number, down: number): { readonly limit?: Limit } {
+  if (up > caps.up) return { limit: "network.caps.up" };
+  return down > caps.down ? { limit: "network.caps.down" } : {};
 }

@@ -17,6 +17,7 @@ export const LIMITS = [
   "network.connections",
   "network.dns.rate",
   "network.caps.up",
+  "network.caps.down",
 ] as const;
 
 export type Limit = (typeof LIMITS)[number];

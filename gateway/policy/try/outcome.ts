@@ -41,6 +41,8 @@ export interface Outcome {
   readonly cutThen: number;
   /** Sessions whose sandbox used up a byte cap of their time. */
   readonly cappedThen: number;
+  /** Sessions at whose end it is known what their sandbox had sent and received, and which of these would have been more. */
+  readonly counted: { readonly sessions: number; readonly atLeast: number };
   /** Sessions by the profile that they had when they ended; absent where the policy has none. */
   readonly profiles?: Readonly<Record<string, number>>;
 }

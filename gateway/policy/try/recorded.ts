@@ -28,6 +28,14 @@ export interface RecordedConnect {
   readonly sent: number;
 }
 
+/** Bytes of IP packets that its sandbox sent and received. */
+export interface RecordedTraffic {
+  readonly up: number;
+  readonly down: number;
+  /** There would have been more. */
+  readonly isAtLeast: boolean;
+}
+
 export interface RecordedSession {
   readonly id: string;
   readonly address: string;
@@ -46,4 +54,6 @@ export interface RecordedSession {
   readonly growth: readonly (readonly [at: number, bytes: number])[];
   /** In the order of time. */
   readonly connects: readonly RecordedConnect[];
+  /** Since its sandbox was captured before; absent where that is not known. */
+  readonly traffic?: RecordedTraffic;
 }

@@ -52,6 +52,7 @@ class Replay {
   #wouldBeIn = 0;
   #cutThen = 0;
   readonly #capped = new Set<string>();
+  readonly #counted = { sessions: 0, atLeast: 0 };
   readonly #newlyIn = nobody();
   readonly #newlyOut = nobody();
   readonly #limits = Object.fromEntries(LIMITS.map((limit) => [limit, nobody()])) as Record<Limit, Counted>;
@@ -106,6 +107,7 @@ class Replay {
       withoutPassword: this.#logins.withoutPassword,
       cutThen: this.#cutThen,
       cappedThen: this.#capped.size,
+      counted: this.#counted,
       ...(this.#profiles.size === 0 ? {} : { profiles: Object.fromEntries([...this.#profiles].sort()) }),
     };
   }
@@ -165,14 +167,31 @@ class Replay {
     }
     const { way, limit } = home.flow.judge(connect);
     this.#reach.add(connect, way, session.id);
-    if (limit === undefined || this.#met.has(`${limit} ${session.id}`)) return;
-    this.#met.add(`${limit} ${session.id}`);
+    this.#stops(limit, visit);
+  }
+
+  /** What was counted when it left, unless it would have left before. */
+  #passed({ state, home, session }: Visit): { readonly limit?: Limit } {
+    const { traffic, started, ended } = session;
+    if (traffic === undefined || state !== "inside" || home === undefined) return {};
+    if (!this.#sandboxes.isLiving(home, this.#now)) return {};
+    const passed = home.flow.passed(traffic, started, ended);
+    if (passed === undefined) return {};
+    this.#counted.sessions++;
+    if (traffic.isAtLeast) this.#counted.atLeast++;
+    return passed;
+  }
+
+  #stops(limit: Limit | undefined, visit: Visit): void {
+    if (limit === undefined || this.#met.has(`${limit} ${visit.session.id}`)) return;
+    this.#met.add(`${limit} ${visit.session.id}`);
     this.#hits(limit, visit);
   }
 
   #ends(visit: Visit): void {
     const { session, wasIn, last, resolved } = visit;
     if (visit.state !== "over" && wasCut(session)) this.#cutThen++;
+    this.#stops(this.#passed(visit).limit, visit);
     this.#leaves(visit);
     if (wasIn && !session.loggedIn) tally(this.#newlyIn, last ?? this.#example(visit));
     if (!wasIn && session.loggedIn) tally(this.#newlyOut, last ?? this.#example(visit));
