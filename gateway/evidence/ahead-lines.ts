@@ -1,13 +1,10 @@
 import { LONGEST_SHOWN } from "./echo-line.ts";
 import type { EditedLine } from "./edited-line.ts";
+import type { ShellLine } from "./shell-line.ts";
 
 /** A line entered while no prompt was there. */
 export interface AheadLine {
-  readonly text: string;
-  /** Nothing of it was echoed. */
-  readonly hidden: boolean;
-  /** When it was entered, in nanoseconds since the session's start. */
-  readonly enteredAt: bigint;
+  readonly line: Extract<ShellLine, { kind: "typed" }>;
   /** read: as many prompts came, without any more keys, as lines from this one on; or it was sent before the first prompt. */
   readonly contested: "read" | "unknown";
 }
@@ -123,7 +120,10 @@ function told({ line, echo, isSecret, enteredAt }: Waiting, isRead: boolean): Ah
   const beginning = line.text.slice(0, TELLING);
   const isEchoed = isSecret ? echo.startsWith(beginning) : echo.includes(beginning);
   const hidden = line.text !== "" && !isEchoed;
-  return { text: line.text, hidden, enteredAt, contested: isRead ? "read" : "unknown" };
+  return {
+    line: { kind: "typed", text: line.text, hidden, enteredAt },
+    contested: isRead ? "read" : "unknown",
+  };
 }
 
 /** An empty line leaves its prompt alone. A very long one is not on the screen whole. */

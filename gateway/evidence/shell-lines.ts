@@ -1,4 +1,4 @@
-import { AheadLines, type AheadLine } from "./ahead-lines.ts";
+import { AheadLines } from "./ahead-lines.ts";
 import { commandShown } from "./command-shown.ts";
 import { EchoLine } from "./echo-line.ts";
 import { expandsHistory, failsToExpand, isExpansionOf } from "./history-expansion.ts";
@@ -63,9 +63,8 @@ export class ShellLines {
   /** @param at nanoseconds since the session's start. */
   input(bytes: Uint8Array, at: bigint): void {
     this.#at = at;
-    const keys = this.#screen.alternateScreen && this.#isMultiplexer ? withoutAnswers(bytes) : bytes;
-    for (const byte of keys) {
-      if (this.#screen.alternateScreen && !this.#isMultiplexer) continue; // keys of a full-screen program
+    if (this.#screen.alternateScreen && !this.#isMultiplexer) return; // keys of a full-screen program
+    for (const byte of this.#screen.alternateScreen ? withoutAnswers(bytes) : bytes) {
       if (this.#isLeftover) this.#checkLeftover();
       if (this.#editor.untouched) this.#lineBegins();
       const line = this.#editor.key(byte);
@@ -202,7 +201,7 @@ export class ShellLines {
       this.#tellPrompt();
       return;
     }
-    for (const line of found.before) this.#typed(line);
+    for (const { line } of found.before) this.#tell(line);
     this.#tellPrompt(found.prompt);
     if (expandsHistory(found.text)) this.#expanding = found.text;
     else this.#enter(found.text, found.exact);
@@ -272,7 +271,7 @@ export class ShellLines {
     else this.#enter(entered, agrees && !awaited.cut);
     // A plain prompt says nothing of the lines that its command goes on with, if they were there already.
     while (this.#wantsMore && !this.#showsAhead && !this.#ahead.isEmpty)
-      this.#enter(this.#ahead.takeFirst()?.text ?? "", false);
+      this.#enter(this.#ahead.takeFirst()?.line.text ?? "", false);
   }
 
   /** The line that was entered: the shell has sent the line's end by now, or stands on it still. */
@@ -285,13 +284,9 @@ export class ShellLines {
   }
 
   #giveAhead(kind: "entered" | "typed"): void {
-    for (const line of this.#ahead.takeAll())
-      if (kind === "entered" || line.contested === "read") this.#enter(line.text, false);
-      else this.#typed(line);
-  }
-
-  #typed({ text, hidden, enteredAt }: AheadLine): void {
-    this.#tell({ kind: "typed", text, hidden, enteredAt });
+    for (const { line, contested } of this.#ahead.takeAll())
+      if (kind === "entered" || contested === "read") this.#enter(line.text, false);
+      else this.#tell(line);
   }
 
   #enter(text: string, exact: boolean): void {
