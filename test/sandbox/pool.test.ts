@@ -112,6 +112,29 @@ test("spares are handed out and made again, never above the most", async () => {
   await Promise.all([giveBack(lease), giveBack(second)]);
 });
 
+test("what a sandbox sent when everybody had left is counted at its end, and makes a capture only where it sent something", async () => {
+  await using bench = await openWorkbench(PREFERRED, { most: 2 });
+  bench.traffic = { up: 1, down: 2 };
+  const lease = await leaseFor(bench, "a");
+  await giveBack(lease);
+  await eventually(() => bench.captures.length === 1);
+  bench.traffic = { up: 3, down: 4 };
+  await bench.pool.evictIdle();
+  assert.deepEqual(
+    bench.captures.map(({ traffic }) => traffic),
+    [
+      { up: 1, down: 2 },
+      { up: 3, down: 4 },
+    ],
+  );
+  assert.deepEqual(bench.captures[1]?.sessions, [lease.session]);
+
+  await giveBack(await leaseFor(bench, "b"));
+  await eventually(() => bench.captures.length === 3);
+  await bench.pool.evictIdle();
+  assert.equal(bench.captures.length, 3);
+});
+
 test("a live session is never evicted; the longest unused sandbox is", async () => {
   await using bench = await openWorkbench(PREFERRED, { most: 2 });
   const live = await leaseFor(bench, "live");

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { pino } from "pino";
-import type { Capture } from "../../gateway/model/capture.ts";
+import type { Capture, Traffic } from "../../gateway/model/capture.ts";
 import { newSessionId, type SessionId } from "../../gateway/model/ids.ts";
 import { policySchema, type Policy } from "../../gateway/model/policy.ts";
 import { Engine } from "../../gateway/sandbox/docker.ts";
@@ -27,6 +27,8 @@ export interface Workbench extends AsyncDisposable {
   readonly expired: SessionId[];
   /** Why they had to end, one for each sandbox. */
   readonly reasons: string[];
+  /** What every sandbox is taken to have sent and received; nothing at first. */
+  traffic: Traffic | undefined;
   /** What the pool takes the machine's disk to have left; enough at first. */
   room: Room;
   /** In force from now on. */
@@ -55,6 +57,7 @@ export async function openWorkbench(
   let policy: Policy = { ...defaults, sandbox: { ...defaults.sandbox, spares: 0, ...sandbox } };
   // The pool asks for it before there is a bench.
   const room: { now: Room } = { now: { isShort: false, free: Infinity } };
+  const passed: { now: Traffic | undefined } = { now: undefined };
   const captures: Capture[] = [];
   const expired: SessionId[] = [];
   const reasons: string[] = [];
@@ -85,6 +88,7 @@ export async function openWorkbench(
       reasons.push(reason);
     },
     room: () => room.now,
+    traffic: () => Promise.resolve(passed.now),
   });
   return {
     pool,
@@ -94,6 +98,12 @@ export async function openWorkbench(
     captures,
     expired,
     reasons,
+    get traffic() {
+      return passed.now;
+    },
+    set traffic(now) {
+      passed.now = now;
+    },
     get room() {
       return room.now;
     },
