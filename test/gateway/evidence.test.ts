@@ -233,13 +233,37 @@ describe("one attack", () => {
     const uploads = text.split("\n").filter((line) => line.includes('"cowrie.session.file_upload"')).map((line) => (JSON.parse(line) as CowrieEvent)["filename"]); // prettier-ignore
     assert.deepEqual(uploads.toSorted(), ["/etc/cron.d/upd", "/tmp/.h.sh", "/tmp/.up"]);
     const [report] = await json<{ indicators: { kind: string; value: string }[] }>("report", "--since", "1h", "--top", "100", "--json"); // prettier-ignore
-    const made = report?.indicators.filter(({ kind }) => ["user-made", "password-changed", "cron", "ssh-key", "sudoers", "preload", "service", "kernel-module", "tampering"].includes(kind)); // prettier-ignore
-    assert.deepEqual(made?.map(({ kind, value }) => `${kind} ${value}`).toSorted(), [
+    const expected = [
+      "address 203.0.113.99",
+      `address ${new URL(internet.url("x.sh")).hostname}`,
       "cron */5 * * * * root /tmp/.h.sh",
+      `hash ${hash("#!/bin/sh\n# by hand\n")}`,
+      `hash ${hash(FETCHED)}`,
+      `hash ${hash(UPLOADED)}`,
       `password-changed root:${NEW_PASSWORD}`,
       `ssh-key ${key.fingerprint}`,
+      `url ${internet.url("x.sh")}`,
       "user-made backdoor",
-    ]);
+    ].toSorted();
+    const line = ({ kind, value }: { kind: string; value: string }) => `${kind} ${value}`;
+    assert.deepEqual(report?.indicators.map(line).toSorted(), expected);
+    // Each place that lists them by itself.
+    const listed = await json<{ kind: string; value: string }>("indicators", "--json");
+    assert.deepEqual(listed.map(line).toSorted(), expected);
+    const shown = await Promise.all(sessions.map((one) => json<{ indicators: { kind: string; value: string }[] }>("show", one, "--json"))); // prettier-ignore
+    const ofSessions = new Set(shown.flat().flatMap(({ indicators }) => indicators.map(line)));
+    assert.deepEqual([...ofSessions].toSorted(), expected);
+    // What the patterns of the bundle look for: also the account, and where they came from.
+    const bundle = JSON.parse(await told("export", "--stix")) as { objects: { pattern?: string }[] };
+    const soughtFor = bundle.objects.flatMap(({ pattern = "" }) => [...pattern.matchAll(/ = '([^']*)'/g)].map(([, value]) => value)); // prettier-ignore
+    const places = expected.flatMap((one) => /^(?:url|address|domain|hash) (.*)/.exec(one)?.[1] ?? []);
+    assert.deepEqual(soughtFor.toSorted(), [...places, ONE, OTHER, "backdoor"].toSorted());
+    // And wherever text is made: no URL and no address of the Internet but those.
+    const texts = [text, await told("report", "--since", "1h"), ...(await Promise.all(sessions.map((one) => told("show", one, "--full"))))]; // prettier-ignore
+    const seen = texts.flatMap(
+      (one) => one.match(/\bhttps?:\/\/[\w.:/-]+|(?<![\w.])203\.0\.113\.\d+/g) ?? [],
+    );
+    assert.deepEqual([...new Set(seen)].toSorted(), ["203.0.113.80", "203.0.113.99", internet.url("x.sh")]);
   });
 
   it("rebuilt, it tells the same", async () => {

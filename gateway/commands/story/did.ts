@@ -34,7 +34,7 @@ export function did({ evidence, recording }: SessionWhole, telling: Telling): st
     ...someOf(
       lines,
       telling,
-      { short: 14, full: 2000, least: 8 },
+      { short: 14, full: 2000, least: 6 },
       (more) =>
         `… ${more} more (${telling.full ? "" : "--full, "}--json, or mitsubako play ${recording.session})`,
     ),
