@@ -140,13 +140,21 @@ static void read_covers(const char *table) {
     fclose(file);
 }
 
+/* As old as the image's own: the day of the installation. Nothing is dated where there is no such file. */
+static struct timespec installed[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+
+static void date_from(const char *path) {
+    struct stat status;
+    if (lstat(path, &status) == 0) installed[0] = installed[1] = status.st_mtim;
+}
+
 static void own_file(const char *path, const char *text) {
     uncover(path);
     if (unlink(path) != 0 && errno != ENOENT) must(-1, path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     must(fd, path);
     must(write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1, path);
-    must(fchown(fd, uid, gid) | fchmod(fd, 0644), path);
+    must(fchown(fd, uid, gid) | fchmod(fd, 0644) | futimens(fd, installed), path);
     close(fd);
 }
 
@@ -168,6 +176,13 @@ static void mask_again(const struct cover *cover) {
     uncover(cover->path);
     if (cover->is_folder) must(mount("tmpfs", cover->path, "tmpfs", MS_RDONLY, "size=0,mode=555"), cover->path);
     else must(mount("/mnt/null", cover->path, NULL, MS_BIND, NULL), cover->path);
+}
+
+/* The engine's own link is nobody's, and of today. */
+static void own_link(const char *target, const char *path) {
+    if (unlink(path) != 0 && errno != ENOENT) must(-1, path);
+    must(symlink(target, path) | lchown(path, uid, gid), path);
+    must(utimensat(AT_FDCWD, path, installed, AT_SYMLINK_NOFOLLOW), path);
 }
 
 static void node(const char *path, unsigned major, unsigned minor) {
@@ -240,6 +255,9 @@ static int inside(char **arguments) {
     enter(arguments[0], arguments[1]);
     umask(0);
 
+    struct stat etc;
+    must(stat("/etc", &etc), "/etc");
+    date_from("/etc/fstab");
     snprintf(text, sizeof text, "%s\n", hostname);
     own_file("/etc/hostname", text);
     snprintf(text, sizeof text, "nameserver %s\n", nameserver);
@@ -250,6 +268,9 @@ static int inside(char **arguments) {
              "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
              hostname);
     own_file("/etc/hosts", text);
+    own_link("../proc/self/mounts", "/etc/mtab");
+    struct timespec times[2] = {etc.st_atim, etc.st_mtim};
+    must(utimensat(AT_FDCWD, "/etc", times, 0), "/etc");
     /* Without it, ping asks for a right that nobody has here; with the kernel's own sockets for it (spec.ts) it needs none. */
     if (removexattr("/usr/bin/ping", "security.capability") != 0 && errno != ENODATA && errno != ENOENT) must(-1, "ping");
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,6 +45,14 @@ test("nothing of the engine is in a sandbox's mounts, files and sockets, and rea
     // 127.0.0.11, as the kernel writes it.
     assert.doesNotMatch(readFileSync(`/proc/${pid}/net/${table}`, "latin1"), /0B00007F/);
 
+  const own = ["hosts", "hostname", "resolv.conf", "mtab"].map((name) =>
+    lstatSync(`/proc/${pid}/root/etc/${name}`),
+  );
+  const installed = lstatSync(`/proc/${pid}/root/etc/fstab`);
+  for (const { uid, gid, mtimeMs } of own)
+    assert.deepEqual([uid, gid, mtimeMs], [installed.uid, installed.gid, installed.mtimeMs]);
+  assert.equal(readlinkSync(`/proc/${pid}/root/etc/mtab`), "../proc/self/mounts");
+  assert.equal(existsSync(`/proc/${pid}/root/run/systemd/journal/synced`), false);
   assert.equal(await waitForServices(pid, 10_000), undefined);
 
   const { UpperDir: upper } = info.GraphDriver.Data as unknown as { UpperDir: string };
