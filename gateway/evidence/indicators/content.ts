@@ -49,7 +49,7 @@ function stringsOf(text: string): Found[] {
 
 /** What stands in every program that was linked with such a library, or that reads XML. */
 function isOfLibraries(value: string): boolean {
-  return /^(?:[a-z]+:\/\/)?(?:[\w.-]+\.)?(?:w3\.org|xmlsoap\.org|gnu\.org|openssl\.org|curl\.(?:se|haxx\.se)|kernel\.org|sourceware\.org|launchpad\.net|python\.org|golang\.org|go\.dev|rust-lang\.org|apache\.org|mozilla\.org|llvm\.org|zlib\.net|busybox\.net|musl-libc\.org|uclibc\.org|upx\.sf\.net|upx\.github\.io|ietf\.org|iana\.org|unicode\.org|opensource\.org|microsoft\.com|systemd\.io|freedesktop\.org)(?:[:/]|$)/.test(
+  return /^(?:[a-z]+:\/\/)?(?:[\w.-]+\.)?(?:w3\.org|translationproject\.org|xmlsoap\.org|gnu\.org|openssl\.org|curl\.(?:se|haxx\.se)|kernel\.org|sourceware\.org|launchpad\.net|python\.org|golang\.org|go\.dev|rust-lang\.org|apache\.org|mozilla\.org|llvm\.org|zlib\.net|busybox\.net|musl-libc\.org|uclibc\.org|upx\.sf\.net|upx\.github\.io|ietf\.org|iana\.org|unicode\.org|opensource\.org|microsoft\.com|systemd\.io|freedesktop\.org)(?:[:/]|$)/.test(
     value,
   );
 }

