@@ -407,9 +407,12 @@ static size_t without_certificate(char *line, size_t length) {
     char *begin = strstr(line, " ssh2: ED25519-CERT SHA256:");
     if (begin == NULL || strstr(line, "Accepted publickey for ") == NULL) return length;
     begin += strlen(" ssh2: ");
-    char *name = strstr(begin, " ID "), *end = name == NULL ? NULL : strstr(name, " (serial 0) CA ED25519 SHA256:");
-    if (end == NULL) return length;
+    char *name = strstr(begin, " ID ");
+    if (name == NULL) return length;
     name += strlen(" ID ");
+    /* Behind the name: whoever writes a line of their own would otherwise have one of length -1. */
+    char *end = strstr(name, " (serial 0) CA ED25519 SHA256:");
+    if (end == NULL) return length;
     char *rest = strchr(end + strlen(" (serial 0) CA ED25519 "), '\n');
     if (rest == NULL) rest = line + length;
     size_t kept = (size_t)(end - name), left = (size_t)(line + length - rest);

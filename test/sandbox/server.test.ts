@@ -88,6 +88,24 @@ test("a login by key is logged with that key, not with our certificate", async (
   assert.doesNotMatch(await run("cat /var/log/auth.log"), /CERT/);
 });
 
+test("a line of somebody's own that looks like ours is logged as it is, and ends nothing", async () => {
+  for (const words of [
+    "ID (serial 0) CA ED25519 SHA256:",
+    "ID  (serial 0) CA ED25519 SHA256:",
+    "ID ",
+    "ID x (serial 0)",
+  ])
+    await run(`logger -p auth.info -t x 'Accepted publickey for x ssh2: ED25519-CERT SHA256: ${words}'`);
+  await run("logger -p auth.info the line behind them");
+  await eventually(async () =>
+    (await run("tail -n 60 /var/log/auth.log")).includes("the line behind them\n"),
+  );
+  assert.match(
+    await run("tail -n 60 /var/log/auth.log"),
+    /ssh2: ED25519-CERT SHA256: ID \(serial 0\) CA ED25519 SHA256:\n/,
+  );
+});
+
 test("with little memory there is little beside sshd", async () => {
   bench.change({ memory: 64 * 2 ** 20 });
   const small = await bench.pool.lease("small", bench.session(), never);
