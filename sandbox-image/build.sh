@@ -42,12 +42,16 @@ mirror_of() { # suite, fallback
 
 answers() { # mirror, suite
     probe=$(mktemp)
-    rm -f "$probe"
-    if /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=20 download-file \
-        "${1%/}/dists/$2/InRelease" "$probe" >/dev/null 2>&1; then
+    # Mirrors are many machines behind one name, and each has its bad moment.
+    for pause in 0 2 5; do
+        sleep $pause
         rm -f "$probe"
-        return 0
-    fi
+        if /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=20 download-file \
+            "${1%/}/dists/$2/InRelease" "$probe" >/dev/null 2>&1; then
+            rm -f "$probe"
+            return 0
+        fi
+    done
     return 1
 }
 
@@ -55,6 +59,7 @@ source_line() { printf 'deb [signed-by=%s] %s %s %s\n' "$KEYRING" "$1" "$2" "$CO
 
 # Proxies and tolerance for old archives are the machine's, not the image's.
 apt_options() {
+    echo 'Acquire::Retries "5";'
     apt-config dump --format '%f "%v";%n' | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries)' || true
 }
 
