@@ -123,7 +123,7 @@ export class ShellChannel {
           this.#files.typed(told.text);
           break;
         case "command":
-          if (this.#input instanceof ShellLines) this.#files.prompted();
+          if (this.#input instanceof ShellLines) this.#files.end(true);
           this.#files.command(told);
           break;
         case "command-ended":

@@ -45,6 +45,8 @@ export class ShellFiles {
   readonly #channel: number;
   /** What the channel sends from now on goes there: the first command that reads it. */
   #input: Writing | undefined;
+  /** Nothing comes for it any more, but some of what came may yet be told. */
+  #isInputOver = false;
   readonly #complaints = new Complaints();
   #open: Open[] = [];
   /** Programs that were started since the last prompt, as they were called. */
@@ -96,10 +98,12 @@ export class ShellFiles {
     this.#isDoubtful = false;
   }
 
-  /** The shell reads its next command: whatever read what was sent before is done. */
+  /**
+   * A prompt stands there: whatever read what was sent before is done. What that was is told up to the next command: a shell
+   * that shows the lines sent ahead may take the last of them.
+   */
   prompted(): void {
-    this.#input?.end(true);
-    this.#input = undefined;
+    this.#isInputOver = true;
   }
 
   /** A line that was typed while a command ran: it may have been for that, or not. */
@@ -119,8 +123,9 @@ export class ShellFiles {
 
   /** @param inOrder the sender said that it was all. */
   end(inOrder: boolean): void {
-    this.#input?.end(inOrder);
+    this.#input?.end(inOrder || this.#isInputOver);
     this.#input = undefined;
+    this.#isInputOver = false;
   }
 
   /** Nothing more will be known of it. */
