@@ -126,9 +126,13 @@ test("from command to command, and from channel to channel", async (t) => {
   tmux.keys(".");
   await tmux.shows(/uid=0\(root\)[^]* 1:20\.0 .*channel 2/);
   tmux.keys("C");
-  await tmux.shows(/--- channel 1, shell|root@srv:~#[^]*channel 1/);
+  // The clock stands still, so what the channel printed first waits for a step.
+  await tmux.shows(/ 0:01\.0 .*paused {2}channel 1/, /uid=0|~#/);
+  tmux.keys(".");
+  await tmux.shows(/root@srv:~#\n[^]* 0:01\.0 .*paused {2}channel 1/);
   tmux.keys("q");
-  await tmux.shows(/exit 0/);
+  // The channel's head stood under our own screen.
+  await tmux.shows(/uid=0\(root\)\n--- channel 1, shell[^]*\nroot@srv:~#\nexit 0/);
 });
 
 test("--channel all plays each in turn, and --input shows what was typed", async (t) => {
