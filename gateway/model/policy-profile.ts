@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { bandwidth, caps } from "./policy-network.ts";
 import { auth, deadlines, limits, persona, sandbox } from "./policy-sections.ts";
-import { cidr, label, listener, matcher } from "./policy-units.ts";
+import { cidrs, label, listener, matcher } from "./policy-units.ts";
 
 const WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
@@ -52,15 +52,7 @@ const time = z.strictObject({
 });
 
 const match = z.strictObject({
-  source: z
-    .union([cidr, z.array(cidr).min(1).max(10_000)])
-    .optional()
-    .meta({
-      title: "range",
-      expected: "an address, a CIDR range such as 192.0.2.0/24, or a list of these",
-      examples: ["192.0.2.0/24", ["192.0.2.7", "2001:db8::/32"]],
-    })
-    .describe("Addresses that it is for."),
+  source: cidrs.describe("Addresses that it is for."),
   sourceFile: fileSuchAs("scanners.txt")
     .optional()
     .describe(

@@ -1,6 +1,6 @@
 /** The sections of a policy that say who is let in, what they land in, and when it ends. */
 import { z } from "zod";
-import { cidr, duration, durationBetween, label, matcher, sizeBetween, starts } from "./policy-units.ts";
+import { cidrs, duration, durationBetween, label, matcher, sizeBetween, starts } from "./policy-units.ts";
 
 const authRule = z.strictObject({
   name: label(64)
@@ -10,15 +10,7 @@ const authRule = z.strictObject({
     ),
   user: matcher.optional().describe("User names that it applies to; all if absent."),
   password: matcher.optional().describe("Passwords that it applies to; all if absent."),
-  source: z
-    .union([cidr, z.array(cidr).min(1).max(10_000)])
-    .optional()
-    .meta({
-      title: "range",
-      expected: "an address, a CIDR range such as 192.0.2.0/24, or a list of these",
-      examples: ["192.0.2.0/24", ["192.0.2.7", "2001:db8::/32"]],
-    })
-    .describe("Addresses that it applies to; all if absent."),
+  source: cidrs.describe("Addresses that it applies to; all if absent."),
   verdict: z.enum(["accept", "reject"]).describe("What it answers. Has to be given."),
   afterAttempts: z
     .int()

@@ -102,6 +102,16 @@ export const cidr = z
     examples: ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32"],
   });
 
+/** One of these or a list of them; may be absent. */
+export const cidrs = z
+  .union([cidr, z.array(cidr).min(1).max(10_000)])
+  .optional()
+  .meta({
+    title: "range",
+    expected: "an address, a CIDR range such as 192.0.2.0/24, or a list of these",
+    examples: ["192.0.2.0/24", ["192.0.2.7", "2001:db8::/32"]],
+  });
+
 function isCidr(text: string): boolean {
   const [address = "", prefix, ...rest] = text.split("/");
   const version = address.includes("%") ? 0 : isIP(address);
