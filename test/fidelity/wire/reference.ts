@@ -1,11 +1,10 @@
 /** The persona's own sshd, in a container of its image with the gateway's host keys: what it answers is what is right. */
-import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import Dockerode from "dockerode";
 import { pack } from "tar-stream";
 import { imageReference } from "../../../gateway/sandbox/image/names.ts";
+import { freePort } from "../../ssh/free-port.ts";
 import { Prober } from "./prober.ts";
 
 export interface Account {
@@ -60,16 +59,6 @@ export async function startReference(keysFolder: string, accounts: readonly Acco
     throw new Error(`the reference does not answer: ${log.toString()}`, { cause: error });
   }
   return { port, stock, hasty, [Symbol.asyncDispose]: () => end().then(() => undefined) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function hostKeys(folder: string): Promise<Buffer> {

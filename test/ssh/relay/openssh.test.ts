@@ -7,6 +7,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 import ssh2, { type ClientChannel } from "ssh2";
 import { parseConnectionMessage } from "../../../gateway/ssh/messages/message.ts";
 import { startFront, type Front, type FrontSession } from "./front.ts";
@@ -444,15 +445,6 @@ async function startEcho(): Promise<AsyncDisposable & { readonly port: number }>
       await once(server, "close");
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** From ssh's own words for `-R 0:…`, which come once all forwards stand. */

@@ -3,10 +3,11 @@ import { spawn, type ChildProcess } from "node:child_process";
 import type { KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect } from "node:net";
+import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 import type { HostKeyFile } from "../../../gateway/model/persona.ts";
 import { hostKeyBlob } from "../../../gateway/ssh/userauth/host-key.ts";
 import { makeKey, privateKeyOf } from "./key-files.ts";
@@ -87,16 +88,6 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
   };
   await listening(port, () => log);
   return sshd;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function listening(port: number, log: () => string): Promise<void> {

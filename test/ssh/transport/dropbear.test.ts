@@ -4,10 +4,11 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { freePort } from "../free-port.ts";
 import type { HostKeyFile } from "../../../gateway/model/persona.ts";
 import { string } from "../../../gateway/ssh/messages/writer.ts";
 import { UpstreamLogin } from "../../../gateway/ssh/userauth/upstream.ts";
@@ -140,15 +141,6 @@ describe("dropbear", { concurrency: 2 }, () => {
       }
     });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 async function listening(port: number): Promise<void> {
   for (let round = 0; ; round++) {
