@@ -75,7 +75,11 @@ async function killAtRandom(scene: Scene, load: Load, random: () => number): Pro
     count >= KILLS || (count >= LEAST && performance.now() - began > ENOUGH_AFTER);
   for (let count = 0; !isOver(count);) {
     const served = load.served;
-    await eventually("a session is served", () => Promise.resolve(load.served > served || undefined), 90_000);
+    await eventually("a session is served", () => Promise.resolve(load.served > served || undefined), 90_000)
+      // What hung is over when the test is: this is all that tells of it.
+      .catch(async (error: unknown) => {
+        throw new Error(`${String(error)}\n${await scene.portrait()}\nstrangers: ${load.whereabouts()}`);
+      });
     await eventually(
       "a program that does not rest",
       async () => (await restless(scene.lab)).length > 0 || undefined,
@@ -104,6 +108,8 @@ class Load {
   /** The program, in base64. */
   readonly #restless: string;
   readonly #random: () => number;
+  /** What each source does, and since when. */
+  readonly #doing = new Map<string, { readonly what: string; readonly since: number }>();
   #isEnough = false;
   served = 0;
   turnedAway = 0;
@@ -118,14 +124,23 @@ class Load {
     this.#isEnough = true;
   }
 
+  whereabouts(): string {
+    return [...this.#doing]
+      .map(([source, { what, since }]) => `${source} ${what} for ${Math.round(performance.now() - since)} ms`)
+      .join("; ");
+  }
+
   async run(source: string): Promise<void> {
+    const does = (what: string) => this.#doing.set(source, { what, since: performance.now() });
     const leave = `pgrep -f '^python3 /var/tmp/restless' >/dev/null || { echo ${this.#restless} | base64 -d >/var/tmp/restless.py; setsid python3 /var/tmp/restless.py 0.5 >/dev/null 2>&1 </dev/null & }`;
     for (let count = 1; !this.#isEnough; count++) {
       if (this.#scene.gateway.hasEnded) {
+        does("waits for a gateway");
         await sleep(50);
         continue;
       }
       const errand = ERRANDS[Math.floor(this.#random() * ERRANDS.length)] ?? "true";
+      does(`visits port ${this.#scene.gateway.port}, ${errand}`);
       // Whom it comes to may be dead, or dies meanwhile.
       const stranger = await this.#scene.gateway
         .visit(source, `${leave}; echo ${source} comes for the ${count}th time; ${errand}`)
@@ -133,6 +148,7 @@ class Load {
       if (stranger) {
         this.served++;
         this.strangers.push(stranger);
+        does(`was served, ${errand}`);
         await stranger.ended();
       } else {
         this.turnedAway++;

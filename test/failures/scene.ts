@@ -209,6 +209,15 @@ export class Scene {
     await Promise.all([killing, visits()]);
   }
 
+  /** What the gateway said last, every process and every connection of the lab: for a failure that nobody was there to see. */
+  async portrait(): Promise<string> {
+    const { stdout } = await this.lab.run([
+      ...["sh", "-c"],
+      "ps -eo pid,ppid,stat,etimes,wchan:20,args | cut -c1-160; ss -tanp | cut -c1-160",
+    ]);
+    return `${this.#gateway.log.slice(-8000)}\n${stdout.toString().slice(0, 30_000)}`;
+  }
+
   moment(): Moment {
     return { at: performance.now(), said: this.#gateway.log.length };
   }

@@ -24,7 +24,7 @@ export interface ProbeOptions {
   readonly kex?: string;
   /** Says in KEXINIT that a guessed packet follows. */
   readonly guess?: boolean;
-  /** The script says everything after KEXINIT itself. Of messages of type 31 their length is told. */
+  /** The script says everything after KEXINIT itself. Of messages of type 31 the lengths of their fields are told. */
   readonly byHand?: boolean;
   /** How long nothing must come to count as all there is. Milliseconds. */
   readonly patience?: number;
@@ -40,6 +40,8 @@ export class Probe {
   readonly #exchange: KeyExchange;
   readonly #patience: number;
   readonly #byHand: boolean;
+  /** Whether the server's value in the key exchange is an mpint. */
+  readonly #hasNumbers: boolean;
   /** Told of each packet when the script does all by hand. */
   onPacket: ((bytes: Buffer) => void) | undefined;
   #identified = false;
@@ -53,6 +55,7 @@ export class Probe {
   constructor(port: number, hostKeys: readonly Buffer[], options: ProbeOptions = {}) {
     this.#patience = options.patience ?? 200;
     this.#byHand = options.byHand ?? false;
+    this.#hasNumbers = options.kex?.startsWith("diffie-hellman") ?? false;
     this.socket = connect(port, "127.0.0.1");
     const outbox = new Outbox(this.socket, () => undefined);
     this.writer = new PacketWriter(outbox);
@@ -165,6 +168,19 @@ export class Probe {
     await this.#steps;
   }
 
+  #fieldLengths(bytes: Buffer): string[] {
+    const lengths: string[] = [];
+    let at = 1;
+    while (bytes.length - at >= 4) {
+      const length = bytes.readUInt32BE(at);
+      const isNumber = lengths.length === 1 && this.#hasNumbers;
+      // A random number is a byte longer half of the time (its sign's), and seldom shorter: about 256 is one of 2048 bits.
+      lengths.push(isNumber ? `about ${Math.round(length / 4) * 4}` : String(length));
+      at += 4 + length;
+    }
+    return at === bytes.length ? lengths : [...lengths, `${bytes.length - at} more`];
+  }
+
   async #take(chunk: Buffer): Promise<void> {
     if (!this.#identified) {
       this.heard.text += chunk.toString("latin1");
@@ -187,8 +203,8 @@ export class Probe {
     for (let bytes = this.#reader.next(); bytes; bytes = this.#reader.next()) {
       const type = bytes[0] ?? 0;
       const random = type === 20 || type === 31;
-      const length = type === 31 && this.#byHand ? ` of ${bytes.length}` : "";
-      this.heard.packets.push(random ? `${type}${length}` : `${type}:${describe(bytes)}`);
+      const lengths = type === 31 && this.#byHand ? ` of ${this.#fieldLengths(bytes).join(", ")}` : "";
+      this.heard.packets.push(random ? `${type}${lengths}` : `${type}:${describe(bytes)}`);
       if (this.#byHand) {
         this.onPacket?.(Buffer.from(bytes));
         if (type === 21) return;

@@ -267,18 +267,18 @@ function series(name: string, payloads: Readonly<Record<string, Buffer>>): Serie
 }
 
 function onChannels(): Series {
-  let next = 0;
+  // The same series is asked of both servers at once.
+  const opened = new WeakMap<Prober, number>();
   return {
     name: "channel requests",
-    begin: async (prober) => {
-      next = 0;
-      await asRoot(prober);
-    },
+    begin: asRoot,
     items: Object.entries(REQUESTS).map(([name, payload]) => ({
       name,
       script: async (prober: Prober) => {
         // sshd gives the lowest number that is free.
-        await prober.ask(open(10 + next++));
+        const count = opened.get(prober) ?? 0;
+        opened.set(prober, count + 1);
+        await prober.ask(open(10 + count));
         prober.say(payload);
         await prober.fence();
         const before = prober.packets.length;
