@@ -45,6 +45,7 @@ export class Probe {
   /** Told of each packet when the script does all by hand. */
   onPacket: ((bytes: Buffer) => void) | undefined;
   #identified = false;
+  #isRefused = false;
   #steps: Promise<void> = Promise.resolve();
   #lastHeard = performance.now();
   /** What the exchange wants to send is kept back while false. */
@@ -193,8 +194,10 @@ export class Probe {
       if (rest.length > 0) await this.#take(rest);
       return;
     }
-    // A plain-text refusal instead of packets.
-    if (this.heard.packets.length === 0 && /^(Invalid|Protocol|No SSH)/.test(chunk.toString("latin1"))) {
+    // A plain-text refusal instead of packets; sshd writes its end by itself.
+    this.#isRefused ||=
+      this.heard.packets.length === 0 && /^(Invalid|Protocol|No SSH)/.test(chunk.toString("latin1"));
+    if (this.#isRefused) {
       this.heard.text += chunk.toString("latin1");
       return;
     }
