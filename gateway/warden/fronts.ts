@@ -129,6 +129,8 @@ export class Fronts {
         this.#restart(index, Date.now() - startedAt < RESTART_PAUSE ? RESTART_PAUSE : 0);
       });
     });
+    // One that ends while its sockets are being opened is told of below, not by the end of the gateway.
+    ready.catch(() => undefined);
     if (this.#draining) {
       child.kill("SIGKILL");
       await ready;

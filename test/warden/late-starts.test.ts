@@ -54,6 +54,21 @@ class Spawns {
   }
 }
 
+/** Is dead before whoever hands it a socket hears that it was sent. */
+class Dying extends EventEmitter {
+  readonly connected = true;
+
+  send(_message: unknown, ...more: unknown[]): boolean {
+    const sent = more.at(-1) as () => void;
+    if (more.length === 1) sent();
+    else {
+      this.emit("exit", null, "SIGKILL");
+      setTimeout(sent, 10);
+    }
+    return true;
+  }
+}
+
 test("a front that is being started again when the gateway ends is ended, and waited for", async (t) => {
   const spawns = new Spawns(t, { type: "notice", notice: { kind: "ready" } });
   const gone: number[] = [];
@@ -96,4 +111,32 @@ test("so is an archivist", async (t) => {
   spawns.release();
   await drained;
   assert.equal(spawns.second?.signalCode, "SIGKILL");
+});
+
+test("a front that dies while it is given its sockets is started again, and ends nothing else", async (t) => {
+  const ready = { type: "notice", notice: { kind: "ready" } };
+  const first = staying(t, ready);
+  const events = new EventEmitter();
+  const startedAgain = once(events, "spawned thrice");
+  const children = [first, new Dying() as unknown as ChildProcess, staying(t, ready)];
+  const fronts = new Fronts({
+    count: 1,
+    addresses: [{ address: "127.0.0.1", port: 0 }],
+    configuration: () => ({}) as FrontConfiguration,
+    spawn: () => {
+      const child = children.shift();
+      if (!child) throw new Error("a fourth front");
+      if (children.length === 0) events.emit("spawned thrice");
+      return Promise.resolve(child);
+    },
+    answer: () => Promise.reject(new Error("nothing is asked")),
+    heard: () => undefined,
+    gone: () => undefined,
+    log,
+  });
+  await fronts.start();
+  first.kill("SIGKILL");
+  // An unhandled rejection would end this test, as it would end the gateway.
+  await startedAgain;
+  await fronts.drain(0);
 });
