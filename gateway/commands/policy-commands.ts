@@ -27,6 +27,10 @@ export function addPolicyCommands(program: Command): void {
     .requiredOption("--password <text>", "with which password")
     .option("--attempt <n>", "which attempt of the source it is", "1")
     .option(
+      "--known-as <what>",
+      "what the source was told of this password for this user before: right, refused, or other if another one was right",
+    )
+    .option(
       "--at <time>",
       "when the connection was made, for profiles: a date and time, or 2h for two hours ago",
       "now",

@@ -6,6 +6,7 @@ import type { Policy } from "../model/policy.ts";
 import { listener } from "../model/policy-units.ts";
 import { explainSession } from "../policy/explain-session.ts";
 import type { SessionExplanation } from "../policy/explain-session.ts";
+import { KNOWN_AS } from "../policy/known-passwords.ts";
 import { loadPlaced } from "../policy/load.ts";
 import { parseTime } from "./human.ts";
 import { shownPath } from "./paths.ts";
@@ -15,6 +16,7 @@ export interface ExplainOptions {
   readonly user: string;
   readonly password: string;
   readonly attempt: string;
+  readonly knownAs?: string;
   readonly at: string;
   readonly listener?: string;
   readonly json?: true;
@@ -30,6 +32,12 @@ export async function policyExplainCommand(file: string, options: ExplainOptions
     );
   if (isIP(options.source) === 0)
     throw usage(`--source ${options.source} is no IP address.`, "Give one such as --source 203.0.113.7.");
+  const knownAs = KNOWN_AS.find((one) => one === options.knownAs);
+  if (options.knownAs !== undefined && knownAs === undefined)
+    throw usage(
+      `--known-as ${options.knownAs} is nothing that a password can be known as.`,
+      `Give one of ${KNOWN_AS.join(", ")}.`,
+    );
   const placed = await loadPlaced(shownPath(file));
   const now = Date.now();
   const at = options.at === "now" ? now : parseTime(options.at, now, "--at", "first") / 1000;
@@ -41,6 +49,7 @@ export async function policyExplainCommand(file: string, options: ExplainOptions
       password: bytes(options.password),
       method: "password",
       earlier: attempt - 1,
+      ...(knownAs && { knownAs }),
     },
     { listener: listenerOf(options, placed.loaded.policy), at },
   );

@@ -66,7 +66,8 @@ export class Authenticator {
     if (close) return close;
     if (outcome.outcome === "accepted") {
       this.#recording.fact({ kind: "logged-in", user: toByteString(attempt.user), method: attempt.method });
-      this.#warden.tell({ kind: "logged-in", session: this.#session });
+      const by = attempt.credential.kind === "password" ? "password" : "key";
+      this.#warden.tell({ kind: "logged-in", session: this.#session, by });
       return { kind: "accepted" };
     }
     return { kind: outcome.outcome === "refused" ? "refused" : "key-acceptable" };

@@ -130,7 +130,7 @@ export interface WayToSandbox {
 export type FrontNotice =
   | { readonly kind: "ready" }
   /** Somebody is in: the session no longer counts as one that is starting. */
-  | { readonly kind: "logged-in"; readonly session: SessionId }
+  | { readonly kind: "logged-in"; readonly session: SessionId; readonly by: "password" | "key" }
   | { readonly kind: "ended"; readonly session: SessionId; readonly reason: EndReason };
 
 /** What the warden tells a front. */

@@ -79,7 +79,7 @@ export const profile = z.strictObject({
   match: match.describe(
     "What a session has to be, in everything that stands here; at least one of them. Has to be given.",
   ),
-  auth: part(auth, ["methods", "maxTries", "root", "rules", "otherwise"], "As `auth`."),
+  auth: part(auth, ["methods", "maxTries", "root", "refuse", "rules", "otherwise"], "As `auth`."),
   persona: part(persona, ["hostname", "banner"], "As `persona`."),
   sandbox: part(
     sandbox,

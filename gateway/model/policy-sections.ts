@@ -69,6 +69,13 @@ export const auth = z.strictObject({
     .enum(["allow", "refuse"])
     .default("allow")
     .describe("Whether root may log in at all. It is the sandbox's root, not the machine's."),
+  refuse: z
+    .array(z.enum(["random-looking", "second-password", "refused-before"]))
+    .max(3)
+    .default([])
+    .describe(
+      "What is refused before any rule is looked at: `random-looking`, passwords as chance makes them, of 8 characters or more; `second-password`, another password for a user as whom the source was let in; `refused-before`, a password that was refused to the source for that user. Remembered per address (or network) for `auth.memory`, until the gateway's end.",
+    ),
   rules: z
     .array(authRule)
     .max(1000)
@@ -77,7 +84,9 @@ export const auth = z.strictObject({
   otherwise: z.enum(["accept", "reject"]).default("accept").describe("The verdict when no rule applies."),
   memory: durationBetween("1s", "365d")
     .prefault("1d")
-    .describe("How long a source's attempts are remembered after its last one, for `afterAttempts`."),
+    .describe(
+      "How long a source's attempts are remembered after its last one, for `afterAttempts` and `refuse`.",
+    ),
 });
 
 export const sandbox = z.strictObject({

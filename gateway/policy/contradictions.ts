@@ -34,6 +34,10 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
       path: ["auth", "methods", index],
       message: "is listed twice",
     })),
+    ...repeated(policy.auth.refuse).map((index) => ({
+      path: ["auth", "refuse", index],
+      message: "is listed twice",
+    })),
     ...pointless(policy.sandbox.spares > policy.sandbox.most, {
       path: ["sandbox", "spares"],
       message: `is ${policy.sandbox.spares}, but only ${policy.sandbox.most} sandboxes may exist (sandbox.most)`,

@@ -3,8 +3,10 @@ import type { ByteString } from "../model/bytes.ts";
 import type { AttemptMethod } from "../model/entries.ts";
 import type { AuthRule, Policy } from "../model/policy.ts";
 import { isPassword, isUserName } from "../model/user-name.ts";
+import type { KnownAs } from "./known-passwords.ts";
 import { compileMatcher } from "./matcher.ts";
 import type { Matches } from "./matcher.ts";
+import { isRandomLooking } from "./random-looking.ts";
 import { compileRanges } from "./ranges.ts";
 import type { SourceCredential } from "./source.ts";
 
@@ -17,6 +19,8 @@ export interface AttemptToDecide {
   readonly password?: ByteString;
   /** How many attempts of this source came before this one, as `AttemptMemory` counts them. */
   readonly earlier: number;
+  /** What the source was told of this password for this user before, as `KnownPasswords` has it; absent where it was told nothing. */
+  readonly knownAs?: KnownAs;
 }
 
 export interface Verdict {
@@ -26,7 +30,7 @@ export interface Verdict {
 }
 
 /**
- * What comes first decides: what no account could have; root, where it is refused; the rules in their order; `otherwise`.
+ * What comes first decides: what no account could have; root, where it is refused; what `refuse` names; the rules in their order; `otherwise`.
  * A public key is never accepted here: only a sandbox's own authorized_keys can do that.
  */
 export function decide(policy: Policy, attempt: AttemptToDecide): Verdict {
@@ -47,10 +51,39 @@ export function decide(policy: Policy, attempt: AttemptToDecide): Verdict {
   const credential = { user: attempt.user, password: attempt.password };
   if (attempt.user === "root" && policy.auth.root === "refuse") return reject("auth.root");
 
+  const refusal = policy.auth.refuse.find((each) => isRefused(each, credential, attempt.knownAs));
+  if (refusal !== undefined) return reject(refusalName(refusal));
+
   const rule = compiledRules(policy).find((each) => applies(each, credential, attempt.address));
   if (rule === undefined) return { outcome: policy.auth.otherwise, rule: "auth.otherwise" };
   const isEarly = attempt.earlier + 1 < rule.afterAttempts;
   return { outcome: isEarly ? "reject" : rule.verdict, rule: rule.name };
+}
+
+export type Refusal = Policy["auth"]["refuse"][number];
+
+/** As verdicts and recordings name it. */
+export function refusalName(refusal: Refusal): string {
+  return `auth.refuse[${refusal}]`;
+}
+
+/** A password that was right stays right, whatever it looks like: somebody may have set it inside. */
+export function isRefused(
+  refusal: Refusal,
+  { password }: Pick<SourceCredential, "password">,
+  knownAs: KnownAs | undefined,
+): boolean {
+  if (knownAs === "right") return false;
+  switch (refusal) {
+    case "random-looking":
+      return isRandomLooking(password);
+    case "second-password":
+      return knownAs === "other";
+    case "refused-before":
+      return knownAs === "refused";
+    default:
+      return refusal satisfies never;
+  }
 }
 
 export interface CompiledRule {

@@ -1,11 +1,13 @@
 /** Why an attempt gets the verdict that it gets, step by step, and where each value of the policy comes from. Pure. */
+import type { ByteString } from "../model/bytes.ts";
 import { isPassword, isUserName } from "../model/user-name.ts";
-import { compiledRules } from "./decide.ts";
-import type { AttemptToDecide, CompiledRule, Verdict } from "./decide.ts";
+import { compiledRules, isRefused, refusalName } from "./decide.ts";
+import type { AttemptToDecide, CompiledRule, Refusal, Verdict } from "./decide.ts";
 import type { Place } from "./document.ts";
 import type { PlacedPolicy } from "./load.ts";
 import { showPath } from "./problem.ts";
 import type { PolicyPath } from "./problem.ts";
+import { isHexNumber, randomness, RANDOM_FROM } from "./random-looking.ts";
 import { policyJsonSchema } from "./schema.ts";
 import type { SchemaNode } from "./schema.ts";
 import { asWritten } from "./units.ts";
@@ -62,9 +64,18 @@ function* stepsOf(placed: PlacedPolicy, attempt: AttemptToDecide): Generator<Ste
     isTaken ? "an account can have that password" : "no account can have that password",
   );
 
-  const isRefused = user === "root" && policy.auth.root === "refuse";
+  const isShut = user === "root" && policy.auth.root === "refuse";
   const root = `auth.root is ${policy.auth.root}${user === "root" ? "" : ", and this is not root"}`;
-  yield { ...step("auth.root", !isRefused, root), ...placeOf(placed, ["auth", "root"]) };
+  yield { ...step("auth.root", !isShut, root), ...placeOf(placed, ["auth", "root"]) };
+
+  for (const [index, refusal] of policy.auth.refuse.entries()) {
+    const typed = { password: password ?? user };
+    const because = ofRefusal(refusal, typed.password, attempt.knownAs);
+    yield {
+      ...step(refusalName(refusal), !isRefused(refusal, typed, attempt.knownAs), because),
+      ...placeOf(placed, ["auth", "refuse", index]),
+    };
+  }
 
   for (const [index, rule] of compiledRules(policy).entries()) {
     const at = placeOf(placed, ["auth", "rules", index]);
@@ -87,6 +98,29 @@ function* stepsOf(placed: PlacedPolicy, attempt: AttemptToDecide): Generator<Ste
 
 function step(rule: string, isGood: boolean, because: string): Step {
   return { rule, outcome: isGood ? "goes on" : "reject", because };
+}
+
+function ofRefusal(refusal: Refusal, password: ByteString, knownAs: AttemptToDecide["knownAs"]): string {
+  if (knownAs === "right") return "the source was let in with that password before";
+  switch (refusal) {
+    case "random-looking": {
+      if (isHexNumber(password)) return "it is a long number in base 16";
+      const bits = randomness(password);
+      return bits === undefined
+        ? "nothing is said of such a password: it is short, without a letter, not ASCII, or known of bots"
+        : `its pairs of characters are as rare as one in two to the ${bits.toFixed(1)}; ${RANDOM_FROM} is random`;
+    }
+    case "second-password":
+      return knownAs === "other"
+        ? "the source was let in as that user with another password"
+        : "the source was not let in as that user";
+    case "refused-before":
+      return knownAs === "refused"
+        ? "that password was refused to the source for that user"
+        : "that password was not refused to the source for that user";
+    default:
+      return refusal satisfies never;
+  }
 }
 
 function ofRule(

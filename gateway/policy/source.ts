@@ -45,7 +45,8 @@ function network(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   return `${ipaddr.fromByteArray(bytes).toString()}/${bits}`;
 }
 
-function fingerprint({ user, password }: SourceCredential): string {
+/** 32 hexadecimal digits. */
+export function fingerprint({ user, password }: SourceCredential): string {
   const hash = createHash("sha256");
   // The length keeps "a" + "bc" apart from "ab" + "c".
   hash.update(`${user.length}:`).update(user, "latin1").update(password, "latin1");

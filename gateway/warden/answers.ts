@@ -128,12 +128,20 @@ export class Answers {
     const { policy, profile } = this.#resolved(session);
     const named = profile === undefined ? {} : { profile };
     const key = this.#sourceOf(session, policy, credential);
-    const earlier = this.#options.attempts.count(sourceKey(policy, session.source.address));
+    const source = sourceKey(policy, session.source.address);
+    const { attempts } = this.#options;
+    const earlier = attempts.count(source);
+    const knownAs = attempts.passwords.knownAs(source, credential);
+    session.letIn = () => {
+      attempts.passwords.letIn(source, credential);
+    };
     try {
       if (isUserName(credential.user) && this.#options.pool.living(key)) {
         // One source, one truth: where it has an account with a password, the sandbox's own sshd decides.
         const lease = await this.#lease(session, key);
-        if (await lease.hasPassword(credential.user))
+        if (await lease.hasPassword(credential.user)) {
+          // It is wrong until somebody is in with it.
+          if (knownAs !== "right") attempts.passwords.refuse(source, credential);
           return {
             ruling: "ask-sandbox",
             by: "sandbox",
@@ -141,13 +149,19 @@ export class Answers {
             way: await this.#wayTo(session, lease),
             ...named,
           };
+        }
       }
-      const verdict = decide(policy, { address: session.source.address, method, earlier, ...credential });
+      const { address } = session.source;
+      const known = knownAs === undefined ? {} : { knownAs };
+      const verdict = decide(policy, { address, method, earlier, ...known, ...credential });
       if (verdict.outcome === "reject") {
+        attempts.passwords.refuse(source, credential);
         const secret = this.#options.timingSecret;
         const delay = refusalDelay({ method, user: credential.user, at, secret });
         return { ruling: "refuse", rule: verdict.rule, delay, ...named };
       }
+      // From now on, not from when they are in: a second one may be tried meanwhile.
+      attempts.passwords.letIn(source, credential);
       const lease = await this.#lease(session, key);
       session.prepared = lease.ensureAccount(credential.user, password);
       session.prepared.catch(() => undefined); // told to who asks whether it is prepared

@@ -40,7 +40,7 @@ const request = z.discriminatedUnion("kind", [
 
 const notice = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
-  z.strictObject({ kind: z.literal("logged-in"), session }),
+  z.strictObject({ kind: z.literal("logged-in"), session, by: z.enum(["password", "key"]) }),
   z.strictObject({ kind: z.literal("ended"), session, reason: z.enum(END_REASONS) }),
 ]) satisfies z.ZodType<FrontNotice>;
 

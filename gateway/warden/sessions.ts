@@ -27,6 +27,8 @@ export class LiveSession {
   way: WayToSandbox | undefined;
   /** Of the last attempt. */
   user: ByteString | undefined;
+  /** Remembers that the password judged last was right. */
+  letIn: (() => void) | undefined;
   /** The policy by which its front goes. */
   resolved: Resolved | undefined;
 

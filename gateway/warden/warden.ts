@@ -436,6 +436,7 @@ export class Warden implements AsyncDisposable {
     if (!session) return;
     if (notice.kind === "logged-in") {
       session.loggedIn();
+      if (notice.by === "password") session.letIn?.();
       const profile = session.resolved?.profile;
       if (profile !== undefined)
         this.#log.info({ session: session.id, profile }, "a session has logged in that a profile is for");

@@ -6,6 +6,15 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { clientOptions, run, ssh, startGateway, wasRefused, type Gateway } from "./harness.ts";
 
+/** A sandbox goes with its session: nobody but the policy knows what the password was. */
+const STICKY = `
+auth:
+  refuse: [random-looking, second-password, refused-before]
+  otherwise: reject
+  rules: [{ name: the second try, verdict: accept, afterAttempts: 2 }]
+sandbox: { mode: fresh, most: 2, spares: 1 }
+`;
+
 describe("logging in", { concurrency: 3 }, () => {
   let gateway: Gateway;
   let folder: string;
@@ -41,6 +50,19 @@ describe("logging in", { concurrency: 3 }, () => {
     assert.equal((await ssh(gateway, who, ["true"])).code, 0);
     assert.ok(wasRefused(await ssh(gateway, { ...who, password: "second" }, ["true"])));
     assert.equal((await ssh(gateway, who, ["true"])).code, 0);
+  });
+
+  it("where the policy says so it stays the password when the sandbox is gone, and what was wrong stays wrong", async () => {
+    await using strict = await startGateway({ policy: STICKY });
+    const asks = async (user: string, password: string) => {
+      const result = await ssh(strict, { user, password, from: "127.0.1.40" }, ["true"]);
+      return wasRefused(result) ? "refused" : result.code;
+    };
+    const told: unknown[] = [];
+    for (const password of ["wrong", "wrong", "right", "another", "right", "wrong"])
+      told.push(await asks("root", password));
+    assert.deepEqual(told, ["refused", "refused", 0, "refused", 0, "refused"]);
+    assert.deepEqual([await asks("pi", "vK7qTz2RwPx9"), await asks("pi", "another")], ["refused", 0]);
   });
 
   it("a user is made with home and history, and is nobody else's", async () => {

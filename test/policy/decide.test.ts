@@ -197,6 +197,27 @@ describe("attempts' memory", () => {
     assert.deepEqual([memory.earlier("a"), memory.earlier("b"), memory.earlier("c")], [2, 0, 1]);
   });
 
+  test("knows what was right and wrong for each source and user, and forgets it too", () => {
+    let clock = 1;
+    const { passwords } = new AttemptMemory(1000, { mostSources: 3, now: () => clock });
+    const credential = (user: string, password: string) => ({ user: bytes(user), password: bytes(password) });
+    const known = (source: string, user: string, password: string) =>
+      passwords.knownAs(source, credential(user, password));
+    passwords.refuse("a", credential("root", "x"));
+    assert.deepEqual(
+      [known("a", "root", "x"), known("a", "root", "y"), known("a", "pi", "x"), known("b", "root", "x")],
+      ["refused", undefined, undefined, undefined],
+    );
+    passwords.letIn("a", credential("root", "y"));
+    assert.deepEqual([known("a", "root", "y"), known("a", "root", "z")], ["right", "other"]);
+    passwords.letIn("a", credential("root", "x")); // it was changed inside
+    assert.deepEqual([known("a", "root", "x"), known("a", "root", "y")], ["right", "other"]);
+    clock += 1001;
+    assert.equal(known("a", "root", "y"), undefined);
+    for (const user of ["a", "b", "c", "d"]) passwords.letIn("a", credential(user, "x"));
+    assert.deepEqual([known("a", "a", "y"), known("a", "d", "y")], [undefined, "other"], "bounded");
+  });
+
   test("forgets a source some time after its last attempt", () => {
     let clock = 1;
     const memory = new AttemptMemory(1000, { now: () => clock });

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { toByteString } from "../../gateway/model/bytes.ts";
-import { decide } from "../../gateway/policy/decide.ts";
+import { decide, refusalName } from "../../gateway/policy/decide.ts";
 import type { AttemptToDecide } from "../../gateway/policy/decide.ts";
 import { explain } from "../../gateway/policy/explain.ts";
 import type { Explanation } from "../../gateway/policy/explain.ts";
+import { KNOWN_AS } from "../../gateway/policy/known-passwords.ts";
 import { parsePolicy } from "../../gateway/policy/load.ts";
 import type { PlacedPolicy } from "../../gateway/policy/load.ts";
 import { PolicyError } from "../../gateway/policy/problem.ts";
@@ -23,6 +24,8 @@ function placed(yaml: string): PlacedPolicy {
   if ("problems" in result) throw new PolicyError(result.problems);
   return result;
 }
+
+const REFUSALS = ["random-looking", "second-password", "refused-before"] as const;
 
 const YAML = `auth:
   otherwise: reject
@@ -60,6 +63,35 @@ describe("policy explain", () => {
     ]);
   });
 
+  test("what is refused before any rule is looked at, and why", () => {
+    const policy = placed(
+      "auth:\n  refuse:\n    - random-looking\n    - second-password\n    - refused-before\n",
+    );
+    const last = (password: string, knownAs?: AttemptToDecide["knownAs"]) => {
+      const of = attempt("root", { password: bytes(password), ...(knownAs && { knownAs }) });
+      const step = explain(policy, of).steps.at(-1);
+      return `${step?.rule} ${step?.outcome} ${step?.at?.line ?? "default"}: ${step?.because}`;
+    };
+    assert.equal(
+      last("vK7qTz2RwPx9"),
+      "auth.refuse[random-looking] reject 3: its pairs of characters are as rare as one in two to the 8.5; 5 is random",
+    );
+    assert.equal(
+      last("0f3a91c07bd4e682"),
+      "auth.refuse[random-looking] reject 3: it is a long number in base 16",
+    );
+    assert.equal(
+      last("123456", "other"),
+      "auth.refuse[second-password] reject 4: the source was let in as that user with another password",
+    );
+    assert.equal(
+      last("123456", "refused"),
+      "auth.refuse[refused-before] reject 5: that password was refused to the source for that user",
+    );
+    assert.equal(last("123456"), "auth.otherwise accept default: no rule applies");
+    assert.equal(last("vK7qTz2RwPx9", "right"), "auth.otherwise accept default: no rule applies");
+  });
+
   test("every value, with the line that it comes from", () => {
     const { values } = explain(placed(YAML), attempt("root"));
     const at = (path: string) => values.find((value) => value.path === path);
@@ -76,7 +108,7 @@ describe("policy explain", () => {
 
   test("agrees with decide on 10,000 random attempts", { timeout: 120_000 }, () => {
     const users = ["root", "admin", "adm", "pi", "1", "", "a b", "x".repeat(40)] as const;
-    const passwords = ["x", "123456", "", "admin", "a\nb"] as const;
+    const passwords = ["x", "123456", "", "admin", "a\nb", "vK7qTz2RwPx9", "q9Z2LkXv7W"] as const;
     const addresses = ["203.0.113.7", "198.51.100.9", "::ffff:198.51.100.9", "2001:db8::5"] as const;
     const matchers = ['"adm*"', "root", '"?"', '["pi", "/^a/"]'] as const;
     const outcomes = new Map<string, number>();
@@ -89,7 +121,7 @@ describe("policy explain", () => {
         return `{${maybe(`user: ${random.pick(matchers)}`)}${maybe(`password: ${random.pick(['"123456"', '"/^a/"'])}`)}${maybe(`source: ${random.pick(["198.51.100.0/24", '"2001:db8::/32"'])}`)}${verdict}}`;
       });
       const policy = placed(
-        `auth: {root: ${random.pick(["allow", "refuse"])}, otherwise: ${random.pick(["accept", "reject"])}, rules: [${rules.join(", ")}]}`,
+        `auth: {root: ${random.pick(["allow", "refuse"])}, refuse: [${REFUSALS.filter(() => random.next() < 0.5).join(", ")}], otherwise: ${random.pick(["accept", "reject"])}, rules: [${rules.join(", ")}]}`,
       );
       for (let i = 0; i < 20; i++) {
         const of: AttemptToDecide = {
@@ -106,6 +138,7 @@ describe("policy explain", () => {
           ]),
           earlier: random.below(5),
           ...(random.next() < 0.9 ? { password: bytes(random.pick(passwords)) } : {}),
+          ...(random.next() < 0.7 ? { knownAs: random.pick(KNOWN_AS) } : {}),
         };
         const { verdict, steps } = explain(policy, of);
         assert.deepEqual(verdict, decide(policy.loaded.policy, of), `seed ${seed}, attempt ${i}`);
@@ -117,7 +150,8 @@ describe("policy explain", () => {
       [...outcomes.values()].reduce((sum, count) => sum + count),
       10_000,
     );
-    for (const rule of ["method", "user-name", "password", "auth.root", "auth.rules[0]", "auth.otherwise"])
+    const reached = ["method", "user-name", "password", "auth.root", "auth.rules[0]", "auth.otherwise"];
+    for (const rule of [...reached, ...REFUSALS.map(refusalName)])
       assert.ok((outcomes.get(rule) ?? 0) > 100, `${rule}: ${outcomes.get(rule)}`);
   });
 
@@ -141,5 +175,6 @@ describe("policy explain", () => {
     assert.deepEqual(json.verdict, { outcome: "reject", rule: "third" });
     assert.match(json.hash, /^[0-9a-f]{64}$/);
     await assert.rejects(ask("--attempt", "0"), /is no count/);
+    await assert.rejects(ask("--known-as", "wrong"), /Give one of right, other, refused/);
   });
 });

@@ -134,6 +134,23 @@ describe("recorded sessions under another policy", () => {
     assert.deepEqual([withoutPassword, letIn.would], [1, 0]);
   });
 
+  test("one user, one password, and what was wrong stays wrong, also when the sandbox is gone", () => {
+    const policy = policyOf(
+      `sandbox: {mode: fresh, spares: 0}
+auth:
+  refuse: [random-looking, second-password, refused-before]
+  otherwise: reject
+  rules: [{user: [root, pi], verdict: accept, afterAttempts: 2}]`,
+    );
+    const sessions = [
+      ...["root x", "root x", "root y", "root z", "root y", "pi vK7qTz2RwPx9", "pi z", "root ?"],
+    ].map((each, at) => came({ at, from: "192.0.2.1", tries: [each] }));
+    const { newlyIn } = replayUnder(policy, sessions);
+    const inWith = newlyIn.examples.map(({ user, password }) => `${user} ${password ?? "?"}`);
+    // The password that was not kept is taken for one that nothing is known of.
+    assert.deepEqual(inWith, ["root y", "root y", "pi z", "root ?"]);
+  });
+
   test("the policy that was in force makes of it what happened", () => {
     for (let seed = 0; seed < 15; seed++) {
       const random = new Random(seed);

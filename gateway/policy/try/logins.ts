@@ -9,7 +9,7 @@ import type { TriedSandboxes } from "./sandboxes.ts";
 import type { Tried, Visit } from "./visit.ts";
 
 const NOTHING = toByteString(Buffer.alloc(0));
-const UNKNOWN = toByteString(Buffer.from("(not kept)"));
+const UNKNOWN = toByteString(Buffer.from("(lost)"));
 
 /** Judges recorded attempts as the warden would have. */
 export class TriedLogins {
@@ -41,18 +41,24 @@ export class TriedLogins {
     const { policy } = visit.resolved;
     const { at, user = NOTHING, method } = attempt;
     if (attempt.password === undefined) this.withoutPassword++;
-    // What they typed is not known: something that can be let in stands for it.
+    // What they typed is not known: something that can be let in, and does not look random, stands for it.
     const password = attempt.password ?? UNKNOWN;
     const key = keyOf(visit, attempt);
-    const earlier = this.#memory.count(sourceKey(policy, address));
+    const source = sourceKey(policy, address);
+    const earlier = this.#memory.count(source);
+    const told = attempt.password === undefined ? undefined : this.#memory.passwords;
+    const credential = { user, password };
     const living = isUserName(user) ? this.#sandboxes.living(key, at) : undefined;
-    const known = living?.accounts.get(user);
-    if (living !== undefined && known !== undefined) {
+    const set = living?.accounts.get(user);
+    if (living !== undefined && set !== undefined) {
       // Where a sandbox decided, it knew: a password may have been changed inside.
-      const isRight = attempt.by === "sandbox" ? attempt.outcome === "accepted" : known === password;
+      const isRight = attempt.by === "sandbox" ? attempt.outcome === "accepted" : set === password;
+      told?.[isRight ? "letIn" : "refuse"](source, credential);
       return isRight ? { rule: "sandbox", sandbox: living } : { rule: "sandbox" };
     }
-    const verdict = decide(policy, { address, user, password, method, earlier });
+    const knownAs = told?.knownAs(source, credential);
+    const verdict = decide(policy, { address, method, earlier, ...credential, ...(knownAs && { knownAs }) });
+    told?.[verdict.outcome === "accept" ? "letIn" : "refuse"](source, credential);
     if (verdict.outcome === "reject") return { rule: verdict.rule };
     const sandbox = this.#sandboxes.take(key, at, policy);
     if (sandbox === undefined) return { rule: "sandbox.most", isWithoutSandbox: true };
