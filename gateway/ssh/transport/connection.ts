@@ -272,6 +272,8 @@ export class Connection implements Transport, ExchangeWire {
     let last: TransportHandler | undefined;
     this.#guarded(() => {
       while (this.#mayRead) {
+        // Before the login sshd writes what it has to say before it reads on; afterwards it gathers.
+        if (this.role === "server" && !this.#authenticated) this.#outbox.flush();
         const bytes = this.#reader.next();
         if (!bytes) break;
         last = this.#dispatch(bytes) ?? last;

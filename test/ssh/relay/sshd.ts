@@ -91,7 +91,8 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
 }
 
 async function listening(port: number, log: () => string): Promise<void> {
-  for (let round = 0; round < 100; round++) {
+  // A busy machine takes seconds to start it.
+  for (let round = 0; round < 600; round++) {
     const socket = connect(port, "127.0.0.1");
     try {
       await once(socket, "connect");

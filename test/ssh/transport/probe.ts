@@ -26,11 +26,15 @@ export interface ProbeOptions {
   readonly guess?: boolean;
   /** The script says everything after KEXINIT itself. Of messages of type 31 the lengths of their fields are told. */
   readonly byHand?: boolean;
+  readonly identification?: string;
   /** How long nothing must come to count as all there is. Milliseconds. */
   readonly patience?: number;
 }
 
 const IDENTIFICATION = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10";
+
+/** Milliseconds. */
+const LONGEST_WAIT = 30_000;
 
 export class Probe {
   readonly heard: Heard = { text: "", packets: [], ended: false };
@@ -39,6 +43,7 @@ export class Probe {
   readonly #reader = new PacketReader();
   readonly #exchange: KeyExchange;
   readonly #patience: number;
+  readonly #identification: string;
   readonly #byHand: boolean;
   /** Whether the server's value in the key exchange is an mpint. */
   readonly #hasNumbers: boolean;
@@ -55,6 +60,7 @@ export class Probe {
 
   constructor(port: number, hostKeys: readonly Buffer[], options: ProbeOptions = {}) {
     this.#patience = options.patience ?? 200;
+    this.#identification = options.identification ?? IDENTIFICATION;
     this.#byHand = options.byHand ?? false;
     this.#hasNumbers = options.kex?.startsWith("diffie-hellman") ?? false;
     this.socket = connect(port, "127.0.0.1");
@@ -83,7 +89,7 @@ export class Probe {
         },
         finished: () => undefined,
       },
-      Buffer.from(IDENTIFICATION),
+      Buffer.from(this.#identification),
       symmetricOffer({
         kex: [
           options.kex ?? "curve25519-sha256",
@@ -122,7 +128,7 @@ export class Probe {
   }
 
   identify(): void {
-    this.raw(`${IDENTIFICATION}\r\n`);
+    this.raw(`${this.#identification}\r\n`);
   }
 
   /** Our KEXINIT; the rest of the exchange waits for `go`. */
@@ -134,6 +140,7 @@ export class Probe {
 
   /** Lets the key exchange send what it wants to. */
   async go(): Promise<void> {
+    await this.#until(20);
     await this.quiet();
     this.#automatic = true;
     for (const bytes of this.#wanted) this.packet(bytes);
@@ -148,6 +155,7 @@ export class Probe {
     this.identify();
     this.#automatic = true;
     this.#exchange.begin();
+    await this.#until(21);
     await this.quiet();
   }
 
@@ -155,10 +163,23 @@ export class Probe {
   async untilNewKeys(): Promise<void> {
     this.identify();
     this.kexInit();
+    await this.#until(20);
     await this.quiet();
     const [init] = this.#wanted.splice(0, 1);
-    if (init) this.packet(init);
+    if (init) {
+      this.packet(init);
+      await this.#until(21);
+    }
     await this.quiet();
+  }
+
+  /** Until a message has come that comes in any case, unless the server has left: a busy machine is silent for seconds. */
+  async #until(type: number): Promise<void> {
+    const from = performance.now();
+    const hasCome = () =>
+      this.heard.packets.some((line) => line === String(type) || line.startsWith(`${type}:`));
+    while (!hasCome() && !this.heard.ended && performance.now() - from < LONGEST_WAIT)
+      await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   /** Waits until nothing has come for a while. */
