@@ -2,7 +2,6 @@ import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { raiseFence, reapFence, type Fence } from "./firewall/fence.ts";
-import { requireCaps } from "./firewall/own-caps.ts";
 import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
 import type { Endpoint } from "./model/endpoint.ts";
 import type { Persona } from "./model/persona.ts";
@@ -11,7 +10,7 @@ import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, FIRST_HELPER_INDEX } from "./
 import { circumstancesHere } from "./policy/circumstances.ts";
 import { loadPlaced, type PlacedPolicy } from "./policy/load.ts";
 import { renderProblem } from "./policy/problem.ts";
-import { everyPolicy } from "./policy/resolve.ts";
+import { everyPolicy, networksOf } from "./policy/resolve.ts";
 import { warnings } from "./policy/warnings.ts";
 import { PolicyWatch, type PolicyUpdate } from "./policy/watch.ts";
 import { Engine } from "./sandbox/docker.ts";
@@ -87,10 +86,6 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   await reapFence(slot);
   const fence = await raisedFence(slot, policy);
   held.defer(() => fence.lower());
-  requireCaps(
-    fence.engine,
-    everyPolicy(policy).map(({ network }) => network),
-  );
 
   const hostKeys = await makeHostKeys(join(data.path, "keys", persona.name), persona.hostname);
   const warden = held.use(
@@ -140,7 +135,7 @@ async function personaOf(
 async function raisedFence(slot: number, policy: Policy): Promise<Fence> {
   const subnet =
     policy.network.subnet === undefined ? await freeSubnet(slot) : parseSubnet(policy.network.subnet);
-  return raiseFence({ slot, subnet, network: policy.network });
+  return raiseFence({ slot, subnet, ...networksOf(policy) });
 }
 
 function ownerOf(slot: number, index: number): { uid: number; gid: number } {

@@ -5,6 +5,7 @@ import { openLog } from "../log.ts";
 import { engineFor } from "../firewall/fence.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
+import { networksOf } from "../policy/resolve.ts";
 import { SLOTS } from "../model/slot.ts";
 import { loadPlaced } from "../policy/load.ts";
 import { Engine } from "../sandbox/docker.ts";
@@ -124,7 +125,8 @@ async function probeIfPossible(
 async function forPolicy(policy: Policy, engine: Engine, data: string): Promise<Finding[]> {
   return [
     await look("netfilter", async () => {
-      const chosen = await engineFor(policy.network);
+      const { network, profiles } = networksOf(policy);
+      const chosen = await engineFor(network, profiles);
       return `${chosen} takes the policy's rules (network.engine: ${policy.network.engine})`;
     }),
     ...(await examineLimits(policy, engine, data)),

@@ -1,8 +1,8 @@
 import { FENCES } from "../firewall/egress.ts";
 import { triedSessions } from "../index/tried.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { resolve } from "../policy/resolve.ts";
-import { opensOutside } from "../policy/try/outside.ts";
+import { resolve, resolvedProfiles } from "../policy/resolve.ts";
+import { opensUnder } from "../policy/try/outside.ts";
 import { replayUnder } from "../policy/try/replay.ts";
 import { jsonText } from "../model/json.ts";
 import { showMicros } from "../model/timestamps.ts";
@@ -46,7 +46,7 @@ export async function policyTryCommand(
   progress({ percent: 100, text: "tried" });
   const trial: Trial = {
     ...{ policy: path, hash, since, most: policy.sandbox.most },
-    ...{ outcome, open: opensOutside(policy.network) },
+    ...{ outcome, open: opensUnder(policy, resolvedProfiles(policy)) },
   };
   output.stdout.write(options.json ? `${jsonText(forPrograms(trial), 2)}\n` : renderTrial(trial));
   return 0;

@@ -1,5 +1,6 @@
 import type { Policy } from "../model/policy.ts";
 import type { Caps } from "./caps.ts";
+import { nameOf } from "./content-name.ts";
 import { overlaps } from "./subnet.ts";
 
 /** What becomes of a new connection of a sandbox. */
@@ -13,23 +14,37 @@ export interface Decision {
   readonly mode: Mode;
 }
 
-/** What a policy says of the sandboxes' way out, as rules are made from it. Pure data. */
-export interface Egress {
+/** What holds for some of the sandboxes: the policy, or the policy with a profile laid over it. */
+export interface EgressClass {
+  /**
+   * Made from what the policy says. So a name never means something else in another rule set, and a sandbox that the kernel still has
+   * in a class of an earlier one is in none that it should not be in.
+   */
+  readonly name: string;
   /** In the order in which they are tried; the last one applies to all. */
   readonly decisions: readonly Decision[];
   /** Whether and how names are answered. Something that may really leave needs real names; a sinkhole makes them up. */
   readonly names: "none" | "resolve" | "invent";
-  readonly resolvers: readonly string[];
   readonly dnsRate: Policy["network"]["dns"]["rate"];
   readonly rates: Policy["network"]["rates"];
   readonly connections: number;
   /** Ranges that nothing may reach, none of them within another. */
   readonly fences: readonly string[];
-  /** The machine's own addresses, fenced whatever is opened. */
-  readonly own: readonly string[];
   /** Ranges within the fences that the operator has opened. */
   readonly openings: readonly string[];
   readonly caps: Caps;
+}
+
+/** What a policy says of the sandboxes' way out, as rules are made from it. Pure data. */
+export interface Egress {
+  /** The policy's own first, then those of its profiles; each once. A sandbox that is in none of them has no way out. */
+  readonly classes: readonly [EgressClass, ...EgressClass[]];
+  readonly resolvers: readonly string[];
+  /** The machine's own addresses, fenced whatever is opened. */
+  readonly own: readonly string[];
+  /** What is fenced for every class, and what is opened for any: for who cannot tell whose packet it is. */
+  readonly fences: readonly string[];
+  readonly openings: readonly string[];
   /** Whether anything but SSH may pass at all. */
   readonly isOpen: boolean;
 }
@@ -64,8 +79,74 @@ export const FENCES: readonly string[] = [
   "224.0.0.0/3",
 ];
 
-export function egressOf(network: Policy["network"], host: HostFacts): Egress {
+/** @param profiles what `network` is with each of the policy's profiles laid over it. */
+export function egressOf(
+  network: Policy["network"],
+  host: HostFacts,
+  profiles: readonly Policy["network"][] = [],
+): Egress {
+  const classes = distinct(
+    classOf(network, host),
+    profiles.map((each) => classOf(each, host)),
+  );
+  const open = [network, ...profiles].filter((each) => modesOf(each).isOpen);
+  const [one, ...rest] = open.length > 0 ? open : [network];
+  const common = one?.fences.filter((range) => rest.every(({ fences }) => fences.includes(range))) ?? [];
+  const leaves = classes.some(({ names }) => names === "resolve");
+  return {
+    classes,
+    resolvers: leaves ? (network.dns.resolvers ?? host.resolvers) : [],
+    own: host.addresses.toSorted(),
+    fences: fencesOf(common, host),
+    openings: withoutNested(open.flatMap(({ openFences }) => openFences)),
+    isOpen: open.length > 0,
+  };
+}
+
+function distinct(first: EgressClass, others: readonly EgressClass[]): Egress["classes"] {
+  const kept = new Map([[first.name, first]]);
+  for (const each of others) {
+    const known = kept.get(each.name) ?? each;
+    // Once in some 30,000,000 policies; rather none than the way out of another.
+    if (JSON.stringify(known) !== JSON.stringify(each))
+      throw new Error("two profiles' ways out have one name; change a rate in one of them");
+    kept.set(each.name, known);
+  }
+  kept.delete(first.name);
+  return [first, ...kept.values()];
+}
+
+/** Of the class that a policy's sandboxes are in. */
+export function classNameOf(network: Policy["network"]): string {
   const { egress, ports, dns, rates, connections, fences, openFences, caps } = network;
+  const { up, down } = caps;
+  return nameOf({ egress, ports, rate: dns.rate, rates, connections, fences, openFences, up, down });
+}
+
+/** Whether anything new may begin there. */
+export function isOpen({ decisions, names }: EgressClass): boolean {
+  return names !== "none" || decisions.some(({ mode }) => mode !== "deny");
+}
+
+function classOf(network: Policy["network"], host: HostFacts): EgressClass {
+  const { dns, rates, connections, fences, openFences, caps } = network;
+  const { decisions, names } = modesOf(network);
+  return {
+    name: classNameOf(network),
+    decisions,
+    names,
+    dnsRate: dns.rate,
+    rates,
+    connections,
+    fences: fencesOf(fences, host),
+    openings: withoutNested(openFences),
+    caps: { up: caps.up, down: caps.down },
+  };
+}
+
+function modesOf({ egress, ports }: Policy["network"]): Pick<EgressClass, "decisions" | "names"> & {
+  readonly isOpen: boolean;
+} {
   const decisions: Decision[] = [
     ...ports.map(({ protocol, ports: ranges, egress: mode }) => ({
       protocol,
@@ -76,19 +157,11 @@ export function egressOf(network: Policy["network"], host: HostFacts): Egress {
   ];
   const leaves = egress === "dns" || decisions.some(({ mode }) => mode === "limited");
   const isOpen = leaves || decisions.some(({ mode }) => mode === "sinkhole");
-  return {
-    decisions,
-    names: leaves ? "resolve" : isOpen ? "invent" : "none",
-    resolvers: leaves ? (dns.resolvers ?? host.resolvers) : [],
-    dnsRate: dns.rate,
-    rates,
-    connections,
-    own: host.addresses.toSorted(),
-    fences: withoutNested([...FENCES, ...fences, ...host.addresses, ...host.networks]),
-    openings: withoutNested(openFences),
-    caps: { up: caps.up, down: caps.down },
-    isOpen,
-  };
+  return { decisions, names: leaves ? "resolve" : isOpen ? "invent" : "none", isOpen };
+}
+
+function fencesOf(named: readonly string[], { addresses, networks }: HostFacts): string[] {
+  return withoutNested([...FENCES, ...named, ...addresses, ...networks]);
 }
 
 /** Sorted, without what another one contains: ranges are nested or apart, and netfilter takes no nested ones. */

@@ -20,6 +20,8 @@ export interface FenceOptions {
   readonly slot: number;
   readonly subnet: Subnet;
   readonly network: Policy["network"];
+  /** What it is with each of the policy's profiles laid over it. Default: there are none. */
+  readonly profiles?: readonly Policy["network"][];
   /** Where the sandboxes' sshd listens. Default 22. */
   readonly sshPort?: number;
 }
@@ -43,8 +45,8 @@ export interface Fence {
   assign(address: string, network: () => Policy["network"]): Promise<void>;
   /** It is gone: so are its rules and its connections. */
   dismiss(address: string): Promise<void>;
-  /** Puts another policy in force for all sandboxes that live, at once. */
-  change(network: Policy["network"]): Promise<void>;
+  /** Puts another policy in force for all sandboxes that live, at once. @param profiles as in `FenceOptions`. */
+  change(network: Policy["network"], profiles?: readonly Policy["network"][]): Promise<void>;
   caps(): Promise<readonly CapReading[]>;
   /** Gives each sandbox whose caps are for an hour its caps anew. */
   renewCaps(): Promise<void>;
@@ -62,10 +64,12 @@ export interface Fence {
  *
  * @throws MitsubakoError `firewall-failed`, `tool-missing`: then no sandbox may be started.
  */
-export async function raiseFence({ slot, subnet, network, sshPort }: FenceOptions): Promise<Fence> {
+export async function raiseFence(options: FenceOptions): Promise<Fence> {
+  const { slot, subnet, network, sshPort } = options;
   const plan = fencePlan(slot, subnet, sshPort);
   let policy = network;
-  const wanted = async () => egressOf(policy, await readHost([plan.bridge, plan.outpost.link]));
+  let profiles = options.profiles ?? [];
+  const wanted = async () => egressOf(policy, await readHost([plan.bridge, plan.outpost.link]), profiles);
   let egress = await wanted();
   const engine = await chooseEngine(network.engine, plan, egress);
   await raise(engine, plan, egress);
@@ -73,7 +77,9 @@ export async function raiseFence({ slot, subnet, network, sshPort }: FenceOption
   for (const other of ENGINES) if (other !== engine) await other.remove(slot);
   const sources = await openSourceAddresses(plan, await engine.openPaths(plan));
   const ledger = engine.ledger(plan.table);
-  const residents = new Residents(plan, ledger, () => policy);
+  const classes = () => egress.classes.map(({ name }) => name);
+  const residents = new Residents(plan, ledger, () => policy, classes());
+  const putInForce = () => residents.change(classes(), () => raise(engine, plan, egress));
   /** Names of ports that were barred; the engine makes each name up anew. */
   const barred = new Set<string>();
   return {
@@ -97,11 +103,13 @@ export async function raiseFence({ slot, subnet, network, sshPort }: FenceOption
     letOut: (sandbox) => residents.letOut(sandbox),
     assign: (address, own) => residents.assign(address, own),
     dismiss: (address) => residents.dismiss(address),
-    change: async (changed) => {
-      policy = changed;
+    change: async (changed, changedProfiles = []) => {
+      [policy, profiles] = [changed, changedProfiles];
       egress = await wanted();
-      await raiseOrShut(engine, plan, egress);
-      await residents.recount();
+      await orShut(plan, async () => {
+        await putInForce();
+        await residents.recount();
+      });
     },
     caps: async () => (await ledger.read())?.caps ?? [],
     renewCaps: () => residents.renew(),
@@ -113,16 +121,16 @@ export async function raiseFence({ slot, subnet, network, sshPort }: FenceOption
         ...(await residents.faults()),
       ];
       const now = await wanted();
-      // The machine got another address or network: no fault, but the fences follow.
+      // The machine got another address or network: no fault, but the fences follow. Nobody's class is another one by that.
       if (faults.length === 0 && JSON.stringify(now) !== JSON.stringify(egress)) {
         egress = now;
-        await raiseOrShut(engine, plan, egress);
+        await orShut(plan, putInForce);
       }
       return faults;
     },
     repair: async () => {
       egress = await wanted();
-      await raiseOrShut(engine, plan, egress);
+      await orShut(plan, putInForce);
       // Something foreign stands among our rules that new ones do not replace. Without any nothing passes.
       if ((await engine.faults(plan, egress)).length > 0) await engine.rebuild(plan, egress);
       await residents.restore();
@@ -141,9 +149,12 @@ export async function raiseFence({ slot, subnet, network, sshPort }: FenceOption
  *
  * @throws MitsubakoError `firewall-failed`, `tool-missing`: as raising a fence would.
  */
-export async function engineFor(network: Policy["network"]): Promise<EngineName> {
+export async function engineFor(
+  network: Policy["network"],
+  profiles: FenceOptions["profiles"],
+): Promise<EngineName> {
   const plan = fencePlan(0, parseSubnet(network.subnet ?? ANY_SUBNET));
-  const egress = egressOf(network, await readHost([plan.bridge, plan.outpost.link]));
+  const egress = egressOf(network, await readHost([plan.bridge, plan.outpost.link]), profiles);
   return (await chooseEngine(network.engine, plan, egress)).name;
 }
 
@@ -184,9 +195,9 @@ async function raise(engine: Netfilter, plan: FencePlan, egress: Egress): Promis
 }
 
 /** Rules that cannot be replaced may let out what the new ones would not: then nothing is routed until a repair succeeds. */
-async function raiseOrShut(engine: Netfilter, plan: FencePlan, egress: Egress): Promise<void> {
+async function orShut(plan: FencePlan, work: () => Promise<void>): Promise<void> {
   try {
-    await raise(engine, plan, egress);
+    await work();
   } catch (error) {
     await raiseRouting(plan, false);
     throw error;

@@ -1,7 +1,9 @@
 import { command } from "./command.ts";
-import type { CapReading, Caps } from "./caps.ts";
-import { CHARGES, SETS } from "./iptables-text.ts";
-import { isSpent, type Account, type Entries, type Ledger, type Terms } from "./netfilter.ts";
+import type { CapReading } from "./caps.ts";
+import { classOfSet, setOf } from "./class-names.ts";
+import { SETS, setText } from "./iptables-text.ts";
+import type { SandboxSet } from "./rule-model.ts";
+import { isSpent, type Account, type Entries, type Ledger, type Move, type Terms } from "./netfilter.ts";
 
 /**
  * The kernel's sets count the bytes of each of their addresses, whatever becomes of the rules: neither a new rule set nor a table
@@ -9,15 +11,37 @@ import { isSpent, type Account, type Entries, type Ledger, type Terms } from "./
  */
 export class IpsetLedger implements Ledger {
   readonly #table: string;
+  /** Names of the classes whose sets may be there. */
+  #classes: readonly string[] = [];
 
   constructor(table: string) {
     this.#table = table;
   }
 
-  admit(address: string, { isShut }: Terms): Promise<void> {
+  async prepare(classes: readonly string[], moves: readonly Move[]): Promise<void> {
+    const made = classes.filter((name) => !this.#classes.includes(name)).map((name) => setOf({ name }));
+    // Those that are known, too: somebody may have taken away everything.
+    await changeSets(classes.map((name) => setText(this.#table, setOf({ name }))).join(""));
+    await this.#change([
+      // One that was left by an earlier rule set may have anybody in it.
+      ...made.map((set) => `flush ${this.#table}-${set}`),
+      ...moves.flatMap(({ address, joins, leaves }) => [
+        ...this.#joined(address, joins),
+        ...leaves.map((name) => this.#gone(setOf({ name }), address)),
+      ]),
+    ]);
+    this.#classes = [...new Set([...this.#classes, ...classes])];
+  }
+
+  settle(classes: readonly string[]): void {
+    this.#classes = classes;
+  }
+
+  /** One line after the other: first it may not pass any more, then it gets another class. */
+  admit(address: string, terms: Terms): Promise<void> {
     return this.#change([
-      (isShut ? this.#there : this.#gone).call(this, "shut", address),
       this.#gone("live", address),
+      ...this.#inOnly(address, terms.class),
       this.#gone("spent", address),
       ...this.#unused(address),
     ]);
@@ -28,7 +52,11 @@ export class IpsetLedger implements Ledger {
   }
 
   dismiss(address: string): Promise<void> {
-    return this.#change(SETS.map((set) => this.#gone(set, address)));
+    return this.#change([
+      this.#gone("live", address),
+      ...this.#inOnly(address, undefined),
+      ...SETS.map((set) => this.#gone(set, address)),
+    ]);
   }
 
   async recount(accounts: readonly Account[]): Promise<void> {
@@ -39,7 +67,7 @@ export class IpsetLedger implements Ledger {
             ? [`${this.#there(direction, account.address)} packets 0 bytes ${account.caps[direction] + 1}`]
             : [],
         ),
-        (account.isShut ? this.#there : this.#gone).call(this, "shut", account.address),
+        ...this.#inOnly(account.address, account.class),
         (isSpent(account) ? this.#there : this.#gone).call(this, "spent", account.address),
         (account.isLive ? this.#there : this.#gone).call(this, "live", account.address),
       ]),
@@ -54,48 +82,64 @@ export class IpsetLedger implements Ledger {
   }
 
   async read(): Promise<Entries | undefined> {
-    const limits = await this.#limits();
-    if (!limits) return undefined;
-    const [up, down, live, spent, shut] = await Promise.all(
-      SETS.map((set) => entriesOf(`${this.#table}-${set}`)),
-    );
-    if (!up || !down || !live || !spent || !shut) return undefined;
+    const names = await classesOf(this.#table);
+    const [limits, found, members] = await Promise.all([
+      this.#limits(),
+      Promise.all(SETS.map((set) => entriesOf(`${this.#table}-${set}`))),
+      Promise.all(names.map((name) => entriesOf(`${this.#table}-${setOf({ name })}`))),
+    ]);
+    const [up, down, live, spent] = found;
+    if (limits.size === 0 || !up || !down || !live || !spent) return undefined;
+    const classes = new Map(names.map((name, index) => [name, new Set(members[index]?.keys())] as const));
+    const limitOf = (address: string, direction: "up" | "down") => {
+      const [own = ""] = [...classes].find(([, addresses]) => addresses.has(address)) ?? [];
+      return limits.get(`${direction} ${own}`) ?? 0;
+    };
     const readings = (direction: "up" | "down", entries: ReadonlyMap<string, number>): CapReading[] =>
       [...entries].map(([address, used]) => ({
         address,
         direction,
-        limit: limits[direction],
+        limit: limitOf(address, direction),
         used,
         spent: spent.has(address),
       }));
     return {
       live: new Set(live.keys()),
-      shut: new Set(shut.keys()),
+      classes,
       caps: [...readings("up", up), ...readings("down", down)],
     };
   }
 
-  /** From the rules in force: who asks may be another process than who made them. */
-  async #limits(): Promise<Caps | undefined> {
-    const limitOf = async (direction: "up" | "down") => {
-      const list = ["-w", "5", "-t", "mangle", "-S", `${this.#table}-${CHARGES[direction]}`];
-      const shown = await command("iptables", list, { accept: [0, 1] });
-      const [, limit] = /--bytes-gt (\d+)/.exec(shown) ?? [];
-      return limit === undefined ? undefined : Number(limit);
-    };
-    const [up, down] = await Promise.all([limitOf("up"), limitOf("down")]);
-    return up === undefined || down === undefined ? undefined : { up, down };
+  /** By direction and class, from the rules in force: who asks may be another process than who made them. */
+  async #limits(): Promise<ReadonlyMap<string, number>> {
+    const rules = await command("iptables", ["-w", "5", "-t", "mangle", "-S"], { accept: [0, 1] });
+    const charges = new RegExp(`^-A ${this.#table}-(up|down)\\.([0-9a-z]+) .*--bytes-gt (\\d+)`, "gm");
+    return new Map(
+      [...rules.matchAll(charges)].map(([, way = "", name = "", most]) => [`${way} ${name}`, Number(most)]),
+    );
   }
 
   #unused(address: string): string[] {
     return DIRECTIONS.map((direction) => `${this.#there(direction, address)} packets 0 bytes 0`);
   }
 
-  #there(set: (typeof SETS)[number], address: string): string {
+  /** At no moment in none that it is to stay in. */
+  #inOnly(address: string, wanted: string | undefined): string[] {
+    return [
+      ...this.#joined(address, wanted),
+      ...this.#classes.filter((name) => name !== wanted).map((name) => this.#gone(setOf({ name }), address)),
+    ];
+  }
+
+  #joined(address: string, name: string | undefined): string[] {
+    return name === undefined ? [] : [this.#there(setOf({ name }), address)];
+  }
+
+  #there(set: Counting | SandboxSet, address: string): string {
     return `add ${this.#table}-${set} ${address}`;
   }
 
-  #gone(set: (typeof SETS)[number], address: string): string {
+  #gone(set: Counting | SandboxSet, address: string): string {
     return `del ${this.#table}-${set} ${address}`;
   }
 
@@ -105,6 +149,7 @@ export class IpsetLedger implements Ledger {
 }
 
 const DIRECTIONS = ["up", "down"] as const;
+type Counting = (typeof DIRECTIONS)[number];
 
 /** What is there already is set anew, what is gone already stays so. */
 export async function changeSets(text: string): Promise<void> {
@@ -114,6 +159,17 @@ export async function changeSets(text: string): Promise<void> {
 export async function setsOf(table: string): Promise<string[]> {
   const names = await command("ipset", ["list", "-n"]);
   return names.split("\n").filter((name) => name.startsWith(`${table}-`));
+}
+
+/** The classes that have a set, by name. */
+export async function classesOf(table: string): Promise<string[]> {
+  return (await setsOf(table)).flatMap((set) => classOfSet(set.slice(table.length + 1)) ?? []);
+}
+
+/** Nobody is in it any more; and it is gone, unless the kernel still lets go of the rule that named it: then another time. */
+export async function emptySet(name: string): Promise<void> {
+  await command("ipset", ["flush", name]);
+  await command("ipset", ["destroy", name], { accept: [0, 1] });
 }
 
 /** Only when no rule asks for them any more. */

@@ -1,4 +1,3 @@
-import type { Caps } from "./caps.ts";
 import type { Condition, End, Ports, Protocol, Rate } from "./rule-model.ts";
 
 /** What the words of a rule depend on beside the rule. */
@@ -6,7 +5,6 @@ export interface Setting {
   readonly version: 4 | 6;
   /** Begins the names of all that is the slot's. */
   readonly table: string;
-  readonly caps: Caps;
 }
 
 /** Those that no single rule can say. */
@@ -48,7 +46,7 @@ function both(one: Said, other: Said): Said[] {
   ];
 }
 
-function said(condition: Exclude<Condition, NeedsChain>, { version, table, caps }: Setting): readonly Said[] {
+function said(condition: Exclude<Condition, NeedsChain>, { version, table }: Setting): readonly Said[] {
   const ifIpv4 = (...all: Said[]) => (version === 4 ? all : NEVER);
   switch (condition.kind) {
     case "in":
@@ -128,7 +126,7 @@ function said(condition: Exclude<Condition, NeedsChain>, { version, table, caps 
       // The kernel counts the packet first, then compares (ip_set_match_extensions).
       return ifIpv4(
         match(
-          `-m set --match-set ${table}-${condition.direction} ${side(condition.direction === "up" ? "source" : "destination")} --bytes-gt ${caps[condition.direction]}`,
+          `-m set --match-set ${table}-${condition.direction} ${side(condition.direction === "up" ? "source" : "destination")} --bytes-gt ${condition.most}`,
         ),
       );
     default:

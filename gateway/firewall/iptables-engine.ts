@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tableOf } from "../model/slot.ts";
-import { IpsetLedger, changeSets, removeSet, setsOf } from "./ipset-ledger.ts";
+import { setOf } from "./class-names.ts";
+import { IpsetLedger, changeSets, classesOf, emptySet, removeSet, setsOf } from "./ipset-ledger.ts";
 import {
   clearText,
   expected,
@@ -40,6 +41,10 @@ export const IPTABLES: Netfilter = {
     for (const version of VERSIONS)
       if (has(version))
         await restore(version, fillText(text[version], await saved(version), `${plan.table}-`, [text.shown]));
+    // No rule names them any more.
+    const wanted = new Set(egress.classes.map(({ name }) => name));
+    for (const name of await classesOf(plan.table))
+      if (!wanted.has(name)) await emptySet(`${plan.table}-${setOf({ name })}`);
   },
 
   async faults(plan, egress) {

@@ -1,4 +1,6 @@
 import { LOG_PREFIX, logGroupOf } from "../model/network-facts.ts";
+import { ofClass, setOf } from "./class-names.ts";
+import { nameOf } from "./content-name.ts";
 import type { Egress } from "./egress.ts";
 import {
   hashLimit,
@@ -61,7 +63,7 @@ const PLACES: Readonly<Record<Hook, readonly [Table, string]>> = {
 export function iptablesText(plan: FencePlan, egress: Egress): IptablesText {
   const { slot, table } = plan;
   const chains = rulesOf(plan, egress);
-  const write = (version: 4 | 6) => new Writer({ version, table, caps: egress.caps }, slot, chains);
+  const write = (version: 4 | 6) => new Writer({ version, table }, slot, chains);
   const refused = `-m mark --mark ${markOf(slot, "refused")}`;
   const prohibited = (version: 4 | 6) => (version === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited");
   const filter = (version: 4 | 6): TableText => ({
@@ -86,7 +88,8 @@ export function iptablesText(plan: FencePlan, egress: Egress): IptablesText {
   });
   const mangle = (version: 4 | 6): TableText => {
     // Who asks for the caps reads them there, whatever the policy lets out; and the kernel keeps a set that a rule names.
-    const written = write(version).table("mangle", version === 4 ? Object.values(CHARGES) : []);
+    const charges = egress.classes.flatMap((each) => [ofClass("up", each), ofClass("down", each)]);
+    const written = write(version).table("mangle", version === 4 ? charges : []);
     return {
       ...written,
       hooks: [...written.hooks, { chain: "POSTROUTING", rule: `${refused} -g ${table}-stop` }],
@@ -94,7 +97,7 @@ export function iptablesText(plan: FencePlan, egress: Egress): IptablesText {
     };
   };
   return {
-    sets: setsText(table),
+    sets: setsText(table, egress),
     // Tables are put in one after the other, and `mangle` opens the way out: what leaves is to be translated by then.
     four: [write(4).table("nat"), mangle(4), filter(4)],
     six: [mangle(6), filter(6)],
@@ -115,18 +118,16 @@ export function shownChain(table: string): string {
   return `${table}-shown`;
 }
 
-/** All keyed by a sandbox's address; the first two count its bytes. Netfilter's `up` is what it sends. */
-export const SETS = ["up", "down", "live", "spent", "shut"] as const;
+/** All keyed by a sandbox's address; the first two count its bytes. Netfilter's `up` is what it sends. Each class has one beside. */
+export const SETS = ["up", "down", "live", "spent"] as const;
 
-function setsText(table: string): string {
-  return SETS.map(
-    (name) =>
-      `create ${table}-${name} hash:ip family inet maxelem 65536${name === "up" || name === "down" ? " counters" : ""}\n`,
-  ).join("");
+function setsText(table: string, { classes }: Egress): string {
+  return [...SETS, ...classes.map(setOf)].map((name) => setText(table, name)).join("");
 }
 
-/** The chains that hold the caps. */
-export const CHARGES = { up: "charge_up", down: "charge_down" } as const;
+export function setText(table: string, name: string): string {
+  return `create ${table}-${name} hash:ip family inet maxelem 65536${name === "up" || name === "down" ? " counters" : ""}\n`;
+}
 
 /** Writes the chains that packets of one version of IP can come to. */
 class Writer {
@@ -222,7 +223,11 @@ class Writer {
 
   /** A chain that is left again by what the rule does not mean. */
   #detour(special: NeedsChain, then: Action, target: string): [name: string, lines: string[]] {
-    const name = `${special.kind === "fenced" ? "fenced" : "else"}_${then.kind === "goto" ? then.chain : then.kind}`;
+    // Classes that have the same fences share the chain.
+    const name =
+      special.kind === "fenced"
+        ? ofClass("fenced", { name: nameOf([special.fences, special.openings, then]) })
+        : `else_${then.kind}`;
     const spared =
       special.kind === "fenced"
         ? special.openings.map((range) => `-d ${range}`)

@@ -3,11 +3,12 @@
  * set that is gone lets nothing out. Bits 31 to 16 say that it is ours, 15 to 12 what kind of way it is, 7 to 0 the slot.
  */
 const OURS = 0x6d62_0000;
-const KINDS = { out: 1, sinkhole: 2, name: 3, upstream: 4, refused: 5 } as const;
+const KINDS = { out: 1, sinkhole: 2, name: 3, upstream: 4, refused: 5, invented: 6 } as const;
 
 /**
- * `out`: let out. `sinkhole`, `name`: to the outpost. `upstream`: the outpost asks a resolver. `refused`: to be answered with a
- * refusal and to go nowhere; of packets alone, where the engine can decide and answer only in two different tables.
+ * `out`: let out. `sinkhole`, `name`, `invented`: to the outpost, the last two with a question for a name, that it looks up or
+ * makes up. `upstream`: the outpost asks a resolver. `refused`: to be answered with a refusal and to go nowhere; of packets alone,
+ * where the engine can decide and answer only in two different tables.
  */
 export type Way = keyof typeof KINDS;
 

@@ -31,6 +31,13 @@ export interface Netfilter {
 
 /** What the kernel keeps of each sandbox beside the rules. */
 export interface Ledger {
+  /**
+   * Before a rule set is put in force that has other classes: they are there, and sandboxes are in the one that they are to have, beside
+   * the one that they have. So each is in one that is right, whichever rules hold.
+   */
+  prepare(classes: readonly string[], moves: readonly Move[]): Promise<void>;
+  /** A rule set with these classes is in force; what was of others is gone. */
+  settle(classes: readonly string[]): void;
   /** Nothing used, nothing let out; whatever an earlier holder of the address left is gone. */
   admit(address: string, terms: Terms): Promise<void>;
   letOut(address: string): Promise<void>;
@@ -43,11 +50,18 @@ export interface Ledger {
   read(): Promise<Entries | undefined>;
 }
 
+export interface Move {
+  readonly address: string;
+  /** Classes, by name. */
+  readonly joins: string | undefined;
+  readonly leaves: readonly string[];
+}
+
 /** What holds for one sandbox. */
 export interface Terms {
   readonly caps: Caps;
-  /** Nothing may leave it, whatever others may. */
-  readonly isShut: boolean;
+  /** The name of its class. Undefined: it is in none, and nothing may leave it. */
+  readonly class: string | undefined;
 }
 
 export interface Account extends Terms {
@@ -60,7 +74,8 @@ export interface Account extends Terms {
 
 export interface Entries {
   readonly live: ReadonlySet<string>;
-  readonly shut: ReadonlySet<string>;
+  /** Who is in which, by the class's name. */
+  readonly classes: ReadonlyMap<string, ReadonlySet<string>>;
   readonly caps: readonly CapReading[];
 }
 

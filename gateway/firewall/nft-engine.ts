@@ -1,14 +1,16 @@
 import { tableOf } from "../model/slot.ts";
 import { MOST_LISTINGS } from "./rule-figures.ts";
 import { ifWorking } from "./command.ts";
+import { isOfClass } from "./class-names.ts";
 import type { Egress } from "./egress.ts";
 import { closeDoor, doorFaults, openDoor } from "./engine-door.ts";
 import { NftLedger } from "./nft-ledger.ts";
 import { NftSession } from "./nft-session.ts";
-import { nftText } from "./nft-text.ts";
-import { applyRules, expectedTable, FAMILIES, listTable, removeTable, type Family } from "./nft.ts";
+import { nftText, setsFor } from "./nft-text.ts";
+import { applyRules, expectedTable, FAMILIES, listTable, namesIn, removeTable, type Family } from "./nft.ts";
 import type { Netfilter } from "./netfilter.ts";
 import type { FencePlan } from "./plan.ts";
+import { rulesOf } from "./rules.ts";
 
 /** netfilter by nft, and with a way out one rule of Docker's iptables. */
 export const NFT: Netfilter = {
@@ -19,7 +21,7 @@ export const NFT: Netfilter = {
   },
 
   async apply(plan, egress) {
-    await applyRules(nftText(plan, egress));
+    await applyRules(nftText(plan, egress) + (await staleText(plan, egress)));
     await (egress.isOpen ? openDoor(plan.slot) : closeDoor(plan.slot));
   },
 
@@ -58,6 +60,20 @@ export const NFT: Netfilter = {
     });
   },
 };
+
+/** What takes away the chains and sets of classes that a former rule set had. Once the new rules stand, nothing leads to them. */
+async function staleText(plan: FencePlan, egress: Egress): Promise<string> {
+  const { table } = plan;
+  const found = await namesIn("inet", table);
+  const stale = (kind: "chain" | "set", wanted: object) =>
+    found[kind].filter((name) => isOfClass(name) && !Object.hasOwn(wanted, name));
+  const chains = stale("chain", rulesOf(plan, egress));
+  return [
+    ...chains.map((name) => `flush chain inet ${table} ${name}\n`),
+    ...chains.map((name) => `delete chain inet ${table} ${name}\n`),
+    ...stale("set", setsFor(egress)).map((name) => `delete set inet ${table} ${name}\n`),
+  ].join("");
+}
 
 /** Empty where nft is missing, or the kernel has no nf_tables. */
 async function tablesOf(slot: number): Promise<Family[]> {

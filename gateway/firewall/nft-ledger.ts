@@ -1,21 +1,49 @@
 import { command } from "./command.ts";
 import type { Caps } from "./caps.ts";
-import { isSpent, type Account, type Entries, type Ledger, type Terms } from "./netfilter.ts";
-import { RATE_SETS } from "./nft-text.ts";
+import { classOfSet, ofClass, setOf } from "./class-names.ts";
+import { isSpent, type Account, type Entries, type Ledger, type Move, type Terms } from "./netfilter.ts";
+import { CLASS_SET, RATES, setsText } from "./nft-text.ts";
 import { applyRules } from "./nft.ts";
 import type { SandboxSet } from "./rule-model.ts";
 
 /** Quotas are objects with names, and a map says whose is which. */
 export class NftLedger implements Ledger {
   readonly #table: string;
+  /** Names of the classes whose sets may be there. */
+  #classes: readonly string[] = [];
 
   constructor(table: string) {
     this.#table = table;
   }
 
-  admit(address: string, { caps, isShut }: Terms): Promise<void> {
-    const shut = isShut ? this.#addText("shut", address) : "";
-    return applyRules(this.#dismissText(address) + this.#quotasText(address, caps) + shut);
+  async prepare(classes: readonly string[], moves: readonly Move[]): Promise<void> {
+    const made = classes.filter((name) => !this.#classes.includes(name)).map((name) => setOf({ name }));
+    // Those that are known, too: somebody may have taken away everything.
+    const sets = setsText(Object.fromEntries(classes.map((name) => [setOf({ name }), CLASS_SET])));
+    await applyRules(
+      [
+        `table inet ${this.#table} {\n${sets}\n}\n`,
+        // One that was left by an earlier rule set may have anybody in it.
+        ...made.map((set) => `flush set inet ${this.#table} ${set}\n`),
+        ...moves.flatMap(({ address, joins, leaves }) => [
+          this.#classText(address, joins),
+          ...leaves.map((name) => this.#goneText(setOf({ name }), address)),
+        ]),
+      ].join(""),
+    );
+    this.#classes = [...new Set([...this.#classes, ...classes])];
+  }
+
+  settle(classes: readonly string[]): void {
+    this.#classes = classes;
+  }
+
+  admit(address: string, terms: Terms): Promise<void> {
+    return applyRules(
+      this.#dismissText(address) +
+        this.#quotasText(address, terms.caps) +
+        this.#classText(address, terms.class),
+    );
   }
 
   letOut(address: string): Promise<void> {
@@ -28,17 +56,19 @@ export class NftLedger implements Ledger {
 
   async recount(accounts: readonly Account[]): Promise<void> {
     const texts = accounts.map((account) => {
-      const { address, used, isLive, isShut, caps } = account;
+      const { address, used, isLive, caps } = account;
       const counted = { up: used.up ?? caps.up + 1, down: used.down ?? caps.down + 1 };
       return [
         this.#dismissText(address),
         this.#quotasText(address, caps, counted),
-        ...(isShut ? [this.#addText("shut", address)] : []),
+        this.#classText(address, account.class),
         ...(isSpent(account) ? [this.#addText("spent", address)] : []),
         ...(isLive ? [this.#addText("live", address)] : []),
       ].join("");
     });
-    const flushes = RATE_SETS.map((name) => `flush set inet ${this.#table} ${name}\n`);
+    const flushes = this.#classes.flatMap((name) =>
+      RATES.map((word) => `flush set inet ${this.#table} ${ofClass(word, { name })}\n`),
+    );
     await applyRules([...texts, ...flushes].join(""));
   }
 
@@ -53,22 +83,20 @@ export class NftLedger implements Ledger {
     const printed = await command("nft", ["-j", "list", "table", "inet", this.#table], { accept: [0, 1] });
     if (printed === "") return undefined;
     const { nftables } = JSON.parse(printed) as { nftables: Listed[] };
-    const addressesIn = (name: string) =>
-      new Set(
-        nftables.flatMap((entry) =>
-          entry.set?.name === name
-            ? (entry.set.elem ?? []).flatMap((element) =>
-                typeof element === "string" ? [element] : addressOf(element),
-              )
-            : [],
-        ),
-      );
-    const spent = addressesIn("spent");
+    const sets = new Map(
+      nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, addressesIn(set)] as const])),
+    );
+    const spent = sets.get("spent") ?? new Set();
     // A quota that no map names counts nothing.
     const inForce = new Set(nftables.flatMap(({ map }) => (map?.elem ?? []).map(quotaIn)));
     return {
-      live: addressesIn("live"),
-      shut: addressesIn("shut"),
+      live: sets.get("live") ?? new Set(),
+      classes: new Map(
+        [...sets].flatMap(([set, addresses]) => {
+          const name = classOfSet(set);
+          return name === undefined ? [] : [[name, addresses] as const];
+        }),
+      ),
       caps: nftables.flatMap(({ quota }) => {
         const parsed = quota && inForce.has(quota.name) && /^(up|down)_(.+)$/.exec(quota.name);
         if (!quota || !parsed) return [];
@@ -90,6 +118,15 @@ export class NftLedger implements Ledger {
     return `add element inet ${this.#table} ${set} { ${address} }\n`;
   }
 
+  /** It is added first, since nft refuses to delete what is not there. */
+  #goneText(set: SandboxSet, address: string): string {
+    return `${this.#addText(set, address)}delete element inet ${this.#table} ${set} { ${address} }\n`;
+  }
+
+  #classText(address: string, name: string | undefined): string {
+    return name === undefined ? "" : this.#addText(setOf({ name }), address);
+  }
+
   /**
    * Quotas, in one transaction with the maps that name them. `used`: what was used before; the kernel takes no more than the cap
    * itself, which the next packet then exceeds.
@@ -104,14 +141,11 @@ add element inet ${this.#table} ${direction} { ${address} : "${name}" }
     }).join("");
   }
 
-  /** Each is added first, since nft refuses to delete what is not there. */
   #dismissText(address: string): string {
-    const gone = (set: SandboxSet) =>
-      `${this.#addText(set, address)}delete element inet ${this.#table} ${set} { ${address} }\n`;
     return [
-      gone("live"),
-      gone("spent"),
-      gone("shut"),
+      this.#goneText("live", address),
+      this.#goneText("spent", address),
+      ...this.#classes.map((name) => this.#goneText(setOf({ name }), address)),
       this.#quotasText(address, { up: 1, down: 1 }),
       ...DIRECTIONS.map(
         (direction) => `delete element inet ${this.#table} ${direction} { ${address} }
@@ -126,9 +160,18 @@ const DIRECTIONS = ["up", "down"] as const;
 const NOTHING: Caps = { up: 0, down: 0 };
 
 interface Listed {
-  readonly set?: { readonly name: string; readonly elem?: readonly unknown[] };
+  readonly set?: ListedSet;
   readonly map?: { readonly name: string; readonly elem?: readonly unknown[] };
   readonly quota?: { readonly name: string; readonly bytes: number; readonly used?: number };
+}
+
+interface ListedSet {
+  readonly name: string;
+  readonly elem?: readonly unknown[];
+}
+
+function addressesIn({ elem = [] }: ListedSet): Set<string> {
+  return new Set(elem.flatMap((each) => (typeof each === "string" ? [each] : addressOf(each))));
 }
 
 function addressOf(element: unknown): string[] {

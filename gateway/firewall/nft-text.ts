@@ -1,4 +1,5 @@
 import { LOG_PREFIX, logGroupOf } from "../model/network-facts.ts";
+import { ofClass, setOf } from "./class-names.ts";
 import type { Egress } from "./egress.ts";
 import { LOGGED_BYTES, PATH_LIFE, TOLD, TOLD_OF_LIARS } from "./rule-figures.ts";
 import type { FencePlan } from "./plan.ts";
@@ -13,7 +14,7 @@ export function nftText(plan: FencePlan, egress: Egress): string {
   const chains = Object.entries(rulesOf(plan, egress));
   const { table, slot } = plan;
   return `table inet ${table} {
-${sets()}
+${setsText(setsFor(egress))}
 ${Object.entries(HOOKED)
   .map(([name, hook]) => `	chain ${name} {\n		type ${hook}; policy accept;\n	}`)
   .join("\n")}
@@ -39,8 +40,28 @@ const HOOKED: Readonly<Record<Hook, string>> = {
   postrouting: "nat hook postrouting priority 90",
 };
 
-/** Named sets and maps, whose elements come and go while the rules stand. All keyed by a sandbox's address but the first. */
-export const SETS: Readonly<Record<string, string>> = {
+/**
+ * Named sets and maps, whose elements come and go while the rules stand. All keyed by a sandbox's address but the first. A set with a
+ * size takes its room at once, so those of the classes have none.
+ */
+export function setsFor({ classes }: Pick<Egress, "classes">): Readonly<Record<string, string>> {
+  return {
+    ...SETS,
+    ...Object.fromEntries(classes.map((each) => [setOf(each), CLASS_SET])),
+    ...Object.fromEntries(
+      classes.flatMap((each) =>
+        RATES.map((name) => [
+          ofClass(name, each),
+          `set|type ipv4_addr; size 65535; flags ${name === "open_now" ? "dynamic" : "dynamic,timeout; timeout 1d"}`,
+        ]),
+      ),
+    ),
+  };
+}
+
+export const CLASS_SET = "set|type ipv4_addr";
+
+const SETS: Readonly<Record<string, string>> = {
   // Local port of a path to a sandbox -> the attacker that is shown in its place.
   source_of: `map|type inet_service : ipv4_addr . inet_service; size 65535; flags timeout; timeout ${PATH_LIFE}s`,
   // Sandboxes whose network is ready.
@@ -49,23 +70,20 @@ export const SETS: Readonly<Record<string, string>> = {
   down: "map|type ipv4_addr : quota; size 65535",
   // Those that have used up a cap.
   spent: "set|type ipv4_addr; size 65535; flags dynamic",
-  // Those whom nothing may leave, whatever others may.
-  shut: "set|type ipv4_addr; size 65535",
   // How often each may be told of in the log, and what it has begun. Never full: only verified addresses get in.
   ...Object.fromEntries(
-    ["told", "names", "syns", "packets", "tcp_new", "udp_new", "icmp_new", "other_new"].map((name) => [
+    ["told", "syns", "packets"].map((name) => [
       name,
       "set|type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1d",
     ]),
   ),
-  open_now: "set|type ipv4_addr; size 65535; flags dynamic",
 };
 
-/** What was counted for rates: begun anew when a policy changes them. */
-export const RATE_SETS = ["names", "tcp_new", "udp_new", "icmp_new", "other_new", "open_now"];
+/** What is counted for each class by itself: begun anew when a policy changes. */
+export const RATES = ["names", "tcp_new", "udp_new", "icmp_new", "other_new", "open_now"] as const;
 
-function sets(): string {
-  return Object.entries(SETS)
+export function setsText(sets: Readonly<Record<string, string>>): string {
+  return Object.entries(sets)
     .map(([name, spec]) => {
       const [kind = "", body = ""] = spec.split("|");
       return `	${kind} ${name} {\n${body
@@ -138,7 +156,7 @@ function conditionText(condition: Condition): string {
     case "within-rate":
       return `limit rate ${rateText(condition.rate, condition.burst)}`;
     case "over-connections":
-      return `add @open_now { ip saddr ct count over ${condition.most} }`;
+      return `add @${condition.name} { ip saddr ct count over ${condition.most} }`;
     case "over-cap":
       return `quota name ${address(condition.direction === "up" ? "source" : "destination")} map @${condition.direction}`;
     default:

@@ -22,6 +22,22 @@ export async function listTable(family: Family, table: string): Promise<string |
   return printed === "" ? undefined : normalised(printed);
 }
 
+/** What a table has in it, by name. Nothing where there is no such table. */
+export async function namesIn(
+  family: Family,
+  table: string,
+): Promise<Readonly<Record<"chain" | "set", readonly string[]>>> {
+  const printed = await command("nft", ["-j", "list", "table", family, table], { accept: [0, 1] });
+  if (printed === "") return { chain: [], set: [] };
+  const { nftables } = JSON.parse(printed) as {
+    nftables: { readonly chain?: { readonly name: string }; readonly set?: { readonly name: string } }[];
+  };
+  return {
+    chain: nftables.flatMap(({ chain }) => (chain ? [chain.name] : [])),
+    set: nftables.flatMap(({ set }) => (set ? [set.name] : [])),
+  };
+}
+
 /**
  * How the kernel would list what the text says: loaded in an empty network namespace that ends with the command, by
  * the very `nft` that lists the real one, since versions differ in what they print.
@@ -33,7 +49,10 @@ export async function expectedTable(text: string, family: Family, table: string)
   );
 }
 
-/** Elements of named sets and maps, and quotas, are the sandboxes' own state; those of sets within a rule are part of the rule. */
+/**
+ * Elements of named sets and maps, and quotas, are the sandboxes' own state; those of sets within a rule are part of the rule. Listed are
+ * chains and sets in the order in which they were made, which means nothing; rules of one chain keep theirs.
+ */
 function normalised(json: string): string {
   const { nftables } = JSON.parse(json) as { nftables: Record<string, unknown>[] };
   const rules = nftables
@@ -43,9 +62,18 @@ function normalised(json: string): string {
       return kind === "set" || kind === "map"
         ? { [kind]: { ...(entry[kind] as object), elem: undefined } }
         : entry;
-    });
+    })
+    .map((entry) => [placeOf(entry), entry] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
+    .map(([, entry]) => entry);
   return JSON.stringify(rules, (key, value: unknown) => {
     if (key === "handle") return undefined;
     return key === "counter" ? {} : value;
   });
+}
+
+function placeOf(entry: Record<string, unknown>): string {
+  const [kind = "", about] = Object.entries(entry)[0] ?? [];
+  const { chain, name } = (about ?? {}) as { chain?: string; name?: string };
+  return `${kind} ${chain ?? name ?? ""}`;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Policy } from "../model/policy.ts";
 import { command } from "./command.ts";
+import { classNameOf } from "./egress.ts";
 import type { Ledger, Terms } from "./netfilter.ts";
 import type { FencePlan } from "./plan.ts";
 import type { SandboxPort } from "./port.ts";
@@ -13,8 +14,8 @@ export interface Resident extends SandboxPort {
 }
 
 /**
- * The sandboxes that have rules of their own: which may pass, and what each has left of its caps. The kernel counts; here is only
- * known who there should be. One change at a time.
+ * The sandboxes that have rules of their own: which may pass, of which class each is, and what it has left of its caps. The kernel
+ * counts; here is only known who there should be. One change at a time.
  */
 export class Residents {
   readonly #plan: FencePlan;
@@ -24,18 +25,25 @@ export class Residents {
   readonly #residents = new Map<string, Resident | undefined>();
   /** By address: what holds for that one, in the place of the policy. */
   readonly #own = new Map<string, () => Policy["network"]>();
+  /** By address: the class that the kernel was told last. */
+  readonly #placed = new Map<string, string | undefined>();
+  /** Of the rules in force, or of those that are about to be. */
+  #classes: readonly string[];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(plan: FencePlan, ledger: Ledger, policy: () => Policy["network"]) {
+  /** @param classes of the rules in force, by name. */
+  constructor(plan: FencePlan, ledger: Ledger, policy: () => Policy["network"], classes: readonly string[]) {
     this.#plan = plan;
     this.#ledger = ledger;
     this.#policy = policy;
+    this.#classes = classes;
+    ledger.settle(classes);
   }
 
   admit(address: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#own.delete(address);
-      await this.#ledger.admit(address, this.#terms(address));
+      await this.#admit(address);
       this.#residents.set(address, undefined);
     });
   }
@@ -59,7 +67,7 @@ export class Residents {
       this.#own.set(address, network);
       if (JSON.stringify([this.#terms(address), this.#port(resident)]) === before) return;
       // Between the two it is in no list, and nothing of it passes.
-      await this.#ledger.admit(address, this.#terms(address));
+      await this.#admit(address);
       await armPort(this.#plan, this.#port(resident));
       await this.#ledger.letOut(address);
     });
@@ -70,10 +78,31 @@ export class Residents {
       const resident = this.#residents.get(address);
       this.#residents.delete(address);
       await this.#ledger.dismiss(address);
+      this.#placed.delete(address);
       if (resident) await disarmPort(this.#plan, this.#port(resident));
       this.#own.delete(address);
       // Exit code 1: there was none.
       for (const end of ["-s", "-d"]) await command("conntrack", ["-D", end, address], { accept: [0, 1] });
+    });
+  }
+
+  /**
+   * Puts other rules in force, by `apply`. At every moment each sandbox is in a class that it has or is to have, and in no other: what
+   * lets it out is what one of the two says. Where `apply` fails, who had a class keeps it.
+   */
+  change(classes: readonly string[], apply: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      const found = await this.#ledger.read();
+      this.#classes = classes;
+      const moves = [...this.#residents.keys()].map((address) => {
+        const joins = this.#terms(address).class;
+        const isIn = [...(found?.classes ?? [])].filter(([, addresses]) => addresses.has(address));
+        const right = [joins, this.#placed.get(address)];
+        return { address, joins, leaves: isIn.map(([name]) => name).filter((name) => !right.includes(name)) };
+      });
+      await this.#ledger.prepare(classes, moves);
+      await apply();
+      this.#ledger.settle(classes);
     });
   }
 
@@ -83,14 +112,14 @@ export class Residents {
       const found = await this.#ledger.read();
       const used = (address: string, direction: "up" | "down") =>
         found?.caps.find((cap) => cap.address === address && cap.direction === direction)?.used;
-      await this.#ledger.recount(
-        [...this.#residents].map(([address, resident]) => ({
-          address,
-          isLive: resident !== undefined,
-          ...this.#terms(address),
-          used: { up: used(address, "up"), down: used(address, "down") },
-        })),
-      );
+      const accounts = [...this.#residents].map(([address, resident]) => ({
+        address,
+        isLive: resident !== undefined,
+        ...this.#terms(address),
+        used: { up: used(address, "up"), down: used(address, "down") },
+      }));
+      await this.#ledger.recount(accounts);
+      for (const { address, class: placed } of accounts) this.#placed.set(address, placed);
       // A container that ended took its port along.
       for (const port of this.#ports())
         if (existsSync(`/sys/class/net/${port.port}`)) await armPort(this.#plan, port);
@@ -127,8 +156,8 @@ export class Residents {
           .filter(([address, resident]) => resident && !found.live.has(address))
           .map(([address]) => `${address} may not pass any more`),
         ...[...this.#residents.keys()]
-          .filter((address) => this.#terms(address).isShut !== found.shut.has(address))
-          .map((address) => `whether anything may leave ${address} is not as it should be`),
+          .filter((address) => !isInOnly(found.classes, address, this.#wantedClass(address)))
+          .map((address) => `what may leave ${address} is not what should`),
         ...(await shaperFaults(this.#plan, this.#ports())),
       ];
     });
@@ -140,7 +169,8 @@ export class Residents {
    */
   async restore(): Promise<void> {
     const found = await this.#ledger.read();
-    const foreign = [...(found?.live ?? [])].filter((address) => !this.#residents.has(address));
+    const known = [found?.live ?? [], ...(found?.classes.values() ?? [])].flatMap((set) => [...set]);
+    const foreign = new Set(known.filter((address) => !this.#residents.has(address)));
     for (const address of foreign) await this.#inTurn(() => this.#ledger.dismiss(address));
     if ((await this.faults()).length > 0) await this.recount();
   }
@@ -160,8 +190,20 @@ export class Residents {
   #terms(address: string): Terms {
     const network = this.#network(address);
     const { up, down } = network.caps;
-    // Where the policy lets nobody out, the rules say so.
-    return { caps: { up, down }, isShut: isClosed(network) && !isClosed(this.#policy()) };
+    const name = classNameOf(network);
+    // Of what the rules do not know nobody is let out: a policy that was just taken over comes into force in a moment.
+    return { caps: { up, down }, class: this.#classes.includes(name) ? name : undefined };
+  }
+
+  /** Of what the rules do not know yet, what they knew before. */
+  #wantedClass(address: string): string | undefined {
+    return this.#terms(address).class ?? this.#placed.get(address);
+  }
+
+  async #admit(address: string): Promise<void> {
+    const terms = this.#terms(address);
+    await this.#ledger.admit(address, terms);
+    this.#placed.set(address, terms.class);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -171,6 +213,11 @@ export class Residents {
   }
 }
 
-function isClosed({ egress, ports }: Policy["network"]): boolean {
-  return egress === "deny" && ports.every((rule) => rule.egress === "deny");
+function isInOnly(
+  classes: ReadonlyMap<string, ReadonlySet<string>>,
+  address: string,
+  wanted: string | undefined,
+): boolean {
+  const found = [...classes].flatMap(([name, addresses]) => (addresses.has(address) ? [name] : []));
+  return found.length === (wanted === undefined ? 0 : 1) && (wanted === undefined || found[0] === wanted);
 }

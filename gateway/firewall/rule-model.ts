@@ -58,13 +58,14 @@ export type Condition =
   | { readonly kind: "over-rate"; readonly name: string; readonly rate: Rate; readonly burst: number }
   /** Of all together. */
   | { readonly kind: "within-rate"; readonly rate: Rate; readonly burst: number }
-  | { readonly kind: "over-connections"; readonly most: number }
-  /** Counts the packet. For a packet asked once, or it is counted twice. */
-  | { readonly kind: "over-cap"; readonly direction: "up" | "down" };
+  /** Of each source by itself, counted under a name. */
+  | { readonly kind: "over-connections"; readonly name: string; readonly most: number }
+  /** Counts the packet. For a packet asked once, or it is counted twice. `most`: in bytes, for engines without a cap for each sandbox. */
+  | { readonly kind: "over-cap"; readonly direction: "up" | "down"; readonly most: number };
 
 export type State = "new" | "established" | "related" | "invalid";
-/** `live`: whose network is ready. `spent`: who has used up a cap. `shut`: whom nothing may leave, whatever others may. */
-export type SandboxSet = "live" | "spent" | "shut";
+/** `live`: whose network is ready. `spent`: who has used up a cap. The others: who is of that class (class-names.ts). */
+export type SandboxSet = "live" | "spent" | `class.${string}`;
 
 export type Action =
   | { readonly kind: "goto"; readonly chain: string }
@@ -193,5 +194,13 @@ export const isOver = (name: string, rate: Rate, burst = rate.count): Condition 
   burst,
 });
 export const isWithin = (rate: Rate, burst: number): Condition => ({ kind: "within-rate", rate, burst });
-export const connectionsOver = (most: number): Condition => ({ kind: "over-connections", most });
-export const isOverCap = (direction: "up" | "down"): Condition => ({ kind: "over-cap", direction });
+export const connectionsOver = (name: string, most: number): Condition => ({
+  kind: "over-connections",
+  name,
+  most,
+});
+export const isOverCap = (direction: "up" | "down", most: number): Condition => ({
+  kind: "over-cap",
+  direction,
+  most,
+});

@@ -1,6 +1,7 @@
 import { OUTPOST_PORTS, SINKHOLED_PORTS } from "../model/outpost-messages.ts";
-import type { Egress } from "./egress.ts";
-import { fenced, judgeChains } from "./judge-rules.ts";
+import { ofClass, setOf } from "./class-names.ts";
+import type { Egress, EgressClass } from "./egress.ts";
+import { fenced, judgeChains, waysOf } from "./judge-rules.ts";
 import { anyMarkOf, MARK_MASK, markOf, type Way } from "./marks.ts";
 import type { FencePlan } from "./plan.ts";
 import {
@@ -46,16 +47,51 @@ export type Hook = (typeof HOOKS)[number];
  * by hand.
  */
 export function rulesOf(plan: FencePlan, egress: Egress): Chains {
-  return { ...hookChains(plan, egress), ...judgeChains(plan, egress) };
+  const { classes } = egress;
+  const forwarded = Object.assign({}, ...classes.map((each) => classChains(plan, each))) as Chains;
+  return { ...hookChains(plan, egress), ...forwarded, ...judgeChains(plan, egress) };
+}
+
+/** What the rules that are asked behind the first ones say of a class, and where its bytes are counted. */
+function classChains({ slot, outpost }: FencePlan, own: EgressClass): Chains {
+  const ways = waysOf(own);
+  const way = (name: Way) => marked(markOf(slot, name));
+  const [up, down] = [ofClass("up", own), ofClass("down", own)];
+  return {
+    [ofClass("out", own)]: [
+      ...ways.filter((each) => each !== "out").map((each) => when(way(each), goesBy(outpost.link)).goto(up)),
+      ...(ways.includes("out")
+        ? [when(goesBy(outpost.link)).drop(), when(fenced(own)).drop(), when(way("out")).goto(up)]
+        : []),
+      always.drop("forwarded out"),
+    ],
+    [ofClass("in", own)]: [
+      ...ways.map((each) => when(state("established", "related"), way(each)).goto(down)),
+      always.drop("forwarded in"),
+    ],
+    // A packet is counted once: twice would halve the cap. A sandbox whose bytes are not counted is not in `live`.
+    [up]: [
+      when(sandboxIn("spent", "source")).goto("over"),
+      when(isOverCap("up", own.caps.up)).goto("spend_up"),
+      always.accept(),
+    ],
+    [down]: [
+      when(sandboxIn("spent", "destination")).goto("over"),
+      when(isOverCap("down", own.caps.down)).goto("spend_down"),
+      always.accept(),
+    ],
+  };
 }
 
 function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string]> & Chains {
   const { slot, bridge, subnet, gateway, sshPort, fronts, archivist, outpost } = plan;
+  const { classes } = egress;
   const ours = marked(anyMarkOf(slot), MARK_MASK);
   const way = (name: Way) => marked(markOf(slot, name));
   const letsFollow = when(state("established", "related"), ours).letFollow();
   const ifOpen = <T>(...rules: T[]) => (egress.isOpen ? rules : []);
-  const ifNames = <T>(...rules: T[]) => (egress.names === "none" ? [] : rules);
+  const ifNames = <T>(source: EgressClass["names"], ...rules: T[]) =>
+    classes.some(({ names }) => names === source) ? rules : [];
   const ifAsked = <T>(...rules: T[]) => (egress.resolvers.length === 0 ? [] : rules);
   /** A reset that the rules make: the kernel's own, it belongs to no user. */
   const ourReset = ifOpen(when(ours, isReset).accept());
@@ -103,32 +139,13 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     forward_out: [
       when(sandboxNotIn("live", "source")).drop("forwarded out, not ready"),
-      when(sandboxIn("shut", "source")).drop("forwarded out, shut"),
-      ...ifOpen(
-        when(way("sinkhole"), goesBy(outpost.link)).goto("charge_up"),
-        when(way("name"), goesBy(outpost.link)).goto("charge_up"),
-        when(goesBy(outpost.link)).drop(),
-        when(fenced(egress)).drop(),
-        when(way("out")).goto("charge_up"),
-      ),
-      always.drop("forwarded out"),
+      ...classes.map((each) => when(sandboxIn(setOf(each), "source")).goto(ofClass("out", each))),
+      always.drop("forwarded out, of no class"),
     ],
     forward_in: [
       when(sandboxNotIn("live", "destination")).drop("forwarded in, not ready"),
-      when(sandboxIn("shut", "destination")).drop("forwarded in, shut"),
-      ...ifOpen(when(state("established", "related"), ours).goto("charge_down")),
-      always.drop("forwarded in"),
-    ],
-    // A packet is counted once: twice would halve the cap. A sandbox whose bytes are not counted is not in `live`.
-    charge_up: [
-      when(sandboxIn("spent", "source")).goto("over"),
-      when(isOverCap("up")).goto("spend_up"),
-      always.accept(),
-    ],
-    charge_down: [
-      when(sandboxIn("spent", "destination")).goto("over"),
-      when(isOverCap("down")).goto("spend_down"),
-      always.accept(),
+      ...classes.map((each) => when(sandboxIn(setOf(each), "destination")).goto(ofClass("in", each))),
+      always.drop("forwarded in, of no class"),
     ],
     spend_up: [always.spend("source"), always.tell("cap", "source"), always.goto("over")],
     spend_down: [always.spend("destination"), always.tell("cap", "destination"), always.goto("over")],
@@ -166,7 +183,16 @@ function hookChains(plan: FencePlan, egress: Egress): Record<Hook, Chains[string
     ],
     host_to_outpost: [...ourReset, always.drop("the host to the outpost")],
     to_outpost_nat: [
-      ...ifNames(when(comesBy(bridge), way("name")).leadTo(outpost.address)),
+      ...ifNames("resolve", when(comesBy(bridge), way("name")).leadTo(outpost.address)),
+      ...ifNames(
+        "invent",
+        ...(["tcp", "udp"] as const).map((each) =>
+          when(comesBy(bridge), way("invented"), speaks(each)).leadTo(
+            outpost.address,
+            OUTPOST_PORTS.inventedDns,
+          ),
+        ),
+      ),
       ...ifOpen(
         ...Object.entries(SINKHOLED_PORTS).map(([port, listener]) =>
           when(...isSinkholed, toPort("tcp", Number(port))).leadTo(outpost.address, listener),

@@ -11,8 +11,8 @@ export interface OutpostConfiguration {
   readonly address: string | undefined;
   /** The sandboxes' network, such as `10.203.0.0/20`: of a logged packet's two ends, the sandbox is the one in it. */
   readonly subnet: string;
-  /** `resolve`: asks the resolvers. `invent`: answers every name with an address made up from it. */
-  readonly names: "none" | "resolve" | "invent";
+  /** What it does with questions, each on a port of its own; which sandbox may ask where is netfilter's to say. */
+  readonly names: readonly NameSource[];
   /** IPv4 addresses. */
   readonly resolvers: readonly string[];
   /** Bytes. */
@@ -22,6 +22,9 @@ export interface OutpostConfiguration {
   /** For TLS that a sandbox begins; PEM. */
   readonly tls: { readonly key: string; readonly certificate: string };
 }
+
+/** `resolve`: asks the resolvers. `invent`: answers every name with an address made up from it. */
+export type NameSource = "resolve" | "invent";
 
 export type FromOutpost =
   | { readonly kind: "ready" }
@@ -38,8 +41,10 @@ export type FromOutpost =
 
 /** Where the outpost listens. netfilter leads a sandbox's packets there, whatever address they were for. */
 export const OUTPOST_PORTS = {
-  /** UDP and TCP. */
+  /** UDP and TCP, for names that are looked up. */
   dns: 53,
+  /** UDP and TCP, for names that are made up. */
+  inventedDns: 4053,
   /** TCP to any port that has none of its own below: who speaks first is the client, and its first bytes say what it speaks. */
   tcp: 4000,
   /** UDP to any port but 53. */

@@ -30,14 +30,14 @@ export const bandwidth = z.strictObject({
     .describe("Bits a second each way of the gateway's own SSH to a sandbox; not shaped if absent."),
 });
 
-const rates = z.strictObject({
+export const rates = z.strictObject({
   tcp: rate.prefault("20/hour").describe("New TCP connections of a sandbox."),
   udp: rate.prefault("20/hour").describe("New UDP flows of a sandbox, names not counted."),
   icmp: rate.prefault("50/hour").describe("ICMP echo requests of a sandbox."),
   other: rate.prefault("10/hour").describe("Flows of a sandbox in any other protocol."),
 });
 
-const dns = z.strictObject({
+export const dns = z.strictObject({
   resolvers: z
     .array(ipv4)
     .min(1)

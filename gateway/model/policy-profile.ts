@@ -1,6 +1,6 @@
 /** The list `profiles` of a policy: other values for some sessions; and the databases that say where an address is. */
 import { z } from "zod";
-import { bandwidth, caps } from "./policy-network.ts";
+import { bandwidth, caps, dns, network, rates } from "./policy-network.ts";
 import { auth, deadlines, limits, persona, sandbox } from "./policy-sections.ts";
 import { cidrs, label, listener, matcher } from "./policy-units.ts";
 
@@ -108,12 +108,16 @@ export const profile = z.strictObject({
   ),
   network: z
     .strictObject({
-      egress: z
-        .enum(["deny"])
-        .optional()
-        .describe("`deny`: nothing leaves. A profile can shut the way out, and never open it."),
+      ...partsOf(network, ["egress", "ports"]),
       caps: part(caps, ["up", "down", "per"], "As `network.caps`."),
       bandwidth: part(bandwidth, ["up", "down", "ssh"], "As `network.bandwidth`."),
+      rates: part(rates, ["tcp", "udp", "icmp", "other"], "As `network.rates`."),
+      ...partsOf(network, ["connections"]),
+      dns: part(dns, ["rate"], "As `network.dns`."),
+      fences: withoutDefault(network.shape.fences).describe(
+        "Further ranges that these sandboxes do not reach, beside those of `network.fences`: a profile takes no fence away.",
+      ) as z.ZodOptional<Inner<typeof network.shape.fences>>,
+      ...partsOf(network, ["openFences"]),
     })
     .optional()
     .describe(
@@ -150,11 +154,14 @@ function part<Shape extends z.ZodRawShape, const Key extends keyof Shape & strin
   keys: readonly Key[],
   about: string,
 ) {
-  const shape = Object.fromEntries(keys.map((key) => [key, withoutDefault(section.shape[key])]));
-  return z
-    .strictObject(shape as Part<Shape, Key>)
-    .optional()
-    .describe(about);
+  return z.strictObject(partsOf(section, keys)).optional().describe(about);
+}
+
+function partsOf<Shape extends z.ZodRawShape, const Key extends keyof Shape & string>(
+  section: z.ZodObject<Shape>,
+  keys: readonly Key[],
+): Part<Shape, Key> {
+  return Object.fromEntries(keys.map((key) => [key, withoutDefault(section.shape[key])])) as Part<Shape, Key>;
 }
 
 function withoutDefault(schema: z.core.$ZodType | undefined): z.ZodType {

@@ -120,9 +120,11 @@ export class Outpost {
         hostAt: (of) => invented.nameOf(of),
       }),
     );
-    if (names === "none") return;
-    const resolver = new Resolver({ configuration, invented, flows, tell });
-    this.#listeners.push(await DnsListener.open({ address, port: OUTPOST_PORTS.dns, network, resolver }));
+    for (const source of names) {
+      const resolver = new Resolver({ configuration: { ...configuration, source }, invented, flows, tell });
+      const port = source === "resolve" ? OUTPOST_PORTS.dns : OUTPOST_PORTS.inventedDns;
+      this.#listeners.push(await DnsListener.open({ address, port, network, resolver }));
+    }
   }
 
   async #close(): Promise<void> {

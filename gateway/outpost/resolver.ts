@@ -1,5 +1,5 @@
 import type { NetworkFact } from "../model/network-facts.ts";
-import type { OutpostConfiguration } from "../model/outpost-messages.ts";
+import type { NameSource, OutpostConfiguration } from "../model/outpost-messages.ts";
 import { DnsCache } from "./dns-cache.ts";
 import {
   answerSize,
@@ -17,10 +17,12 @@ import type { InventedNames } from "./invented-names.ts";
 import { UNKNOWN_ADDRESS, type Tell } from "./teller.ts";
 import { Upstream } from "./upstream.ts";
 
-export type ResolverConfiguration = Pick<
+export interface ResolverConfiguration extends Pick<
   OutpostConfiguration,
-  "names" | "resolvers" | "largestName" | "largestAnswer"
->;
+  "resolvers" | "largestName" | "largestAnswer"
+> {
+  readonly source: NameSource;
+}
 
 export interface ResolverOptions {
   readonly configuration: ResolverConfiguration;
@@ -58,8 +60,7 @@ export class Resolver {
 
   /** Undefined: no answer is sent. */
   async answer(message: Buffer, asker: Asker): Promise<Buffer | undefined> {
-    const { names, largestName, largestAnswer } = this.#options.configuration;
-    if (names === "none") return undefined;
+    const { largestName, largestAnswer } = this.#options.configuration;
     const query = parseQuery(message);
     if (!query) return undefined;
     if ("rcode" in query) return refusal(query);
@@ -80,7 +81,7 @@ export class Resolver {
     const asked = type === TYPES.AAAA ? TYPES.A : type;
     const { configuration, invented } = this.#options;
     const finding =
-      configuration.names === "invent"
+      configuration.source === "invent"
         ? invented.find(name, asked)
         : await this.#lookUp(name, asked, sandbox);
     return type === TYPES.AAAA ? { ...finding, answers: [], truncated: false } : finding;

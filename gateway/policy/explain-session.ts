@@ -42,7 +42,7 @@ export function explainSession(
     });
     if (missing.length > 0) continue;
     const policy = resolvedProfiles(loaded.policy)[index]?.policy ?? loaded.policy;
-    const over = { loaded: { ...loaded, policy }, document: profileDocument(document, index) };
+    const over = { loaded: { ...loaded, policy }, document: profileDocument(document, index, profile) };
     return { ...explain(over, attempt), profile: profile.name, profiles };
   }
   return { ...explain(placed, attempt), profiles };

@@ -5,7 +5,10 @@ import { deepFreeze } from "./frozen.ts";
 import { layered } from "./layers.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 
-/** One rule, that of `extends`: sections are merged key by key, all else is replaced. The result has no profiles. */
+/**
+ * One rule, that of `extends`: sections are merged key by key, all else is replaced; but a profile adds to the fences. The result has no
+ * profiles.
+ */
 export function overlaid(policy: Policy, profile: Profile): Policy {
   const { auth, persona, sandbox, deadlines, limits, network } = profile;
   return deepFreeze({
@@ -17,13 +20,20 @@ export function overlaid(policy: Policy, profile: Profile): Policy {
     limits: over(policy.limits, limits),
     network: {
       ...over(policy.network, network),
-      // What leaves is shut altogether; the policy's own entries open nothing any more.
-      ...(network?.egress === "deny" ? { ports: [] } : {}),
+      ...(isShut(profile) ? { ports: [] } : {}),
       caps: over(policy.network.caps, network?.caps),
       bandwidth: over(policy.network.bandwidth, network?.bandwidth),
+      rates: over(policy.network.rates, network?.rates),
+      dns: over(policy.network.dns, network?.dns),
+      fences: [...new Set([...policy.network.fences, ...(network?.fences ?? [])])],
     },
     profiles: [],
   });
+}
+
+/** `egress: deny` alone shuts what leaves altogether: the policy's own entries open nothing any more. */
+function isShut({ network }: Profile): boolean {
+  return network?.egress === "deny" && network.ports === undefined;
 }
 
 function over<Section extends object>(section: Section, part: object | undefined): Section {
@@ -47,7 +57,7 @@ export function profiledPolicies(policy: Policy, document: PolicyDocument): Prof
     name: profile.name,
     at: document.place(["profiles", index]),
     policy: overlaid(policy, profile),
-    document: profileDocument(document, index),
+    document: profileDocument(document, index, profile),
   }));
 }
 
@@ -60,12 +70,11 @@ export function inProfile({ name, at }: Pick<ProfiledPolicy, "name" | "at">, pro
 }
 
 /** The policy's document seen with one of its profiles laid over it. */
-export function profileDocument(document: PolicyDocument, index: number): PolicyDocument {
+export function profileDocument(document: PolicyDocument, index: number, profile: Profile): PolicyDocument {
+  const takesPorts = isShut(profile);
   const inProfile = (path: PolicyPath): PolicyPath => {
-    const at = ["profiles", index, ...path];
-    // A profile that shuts the way out takes the entries for single ports away with that.
     const isPorts = path[0] === "network" && path[1] === "ports";
-    return isPorts ? ["profiles", index, "network", "egress"] : at;
+    return isPorts && takesPorts ? ["profiles", index, "network", "egress"] : ["profiles", index, ...path];
   };
   return layered([
     {

@@ -34,6 +34,15 @@ export function resolvedProfiles(policy: Policy): readonly Resolved[] {
   return resolved;
 }
 
+/** What may leave a sandbox: by the policy, and with each of its profiles. */
+export function networksOf(policy: Policy): {
+  readonly network: Policy["network"];
+  readonly profiles: readonly Policy["network"][];
+} {
+  const profiles = resolvedProfiles(policy).map(({ policy: { network } }) => network);
+  return { network: policy.network, profiles };
+}
+
 /** Every policy that can be in force for somebody: itself, and with each of its profiles. */
 export function everyPolicy(policy: Policy): readonly Policy[] {
   return [policy, ...resolvedProfiles(policy).map((resolved) => resolved.policy)];

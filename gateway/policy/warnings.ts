@@ -39,6 +39,7 @@ function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Cir
     ...times(policy),
     ...wayOut(policy, circumstances),
     ...webhook(policy),
+    ...stillLetOut(policy),
   ].map(({ path, message }) => ({
     ...document.place(path),
     path: showPath(path),
@@ -148,6 +149,17 @@ function wayOut({ listen, network, sandbox }: Policy, { operator }: Circumstance
     }),
     ...operatorUnfenced(operator, isListeningEverywhere, network).map((message) => ({ path, message })),
   ];
+}
+
+/** Who reads `sinkhole` or `dns` in a profile thinks that nothing leaves; the policy's entries for single ports hold as well. */
+function stillLetOut({ network, profiles }: Policy): Warning[] {
+  const entry = network.ports.findIndex(({ egress }) => egress === "limited");
+  return profiles.flatMap(({ network: own }, index) =>
+    when(entry !== -1 && own?.ports === undefined && (own?.egress === "sinkhole" || own?.egress === "dns"), {
+      path: ["profiles", index, "network", "egress"],
+      message: `is ${own?.egress ?? ""}, and network.ports[${entry}] of the policy still lets out what it is for. Write \`ports: []\` beside it, or the entries that are meant`,
+    }),
+  );
 }
 
 function operatorUnfenced(

@@ -1,8 +1,11 @@
+import { escapeText } from "../model/bytes.ts";
 import type { Policy } from "../model/policy.ts";
+import { networksOf, resolvedProfiles } from "../policy/resolve.ts";
 import { writeMetrics } from "./metrics.ts";
 import { Outside, type OutsideOptions } from "./outside.ts";
 
-export interface FenceKeeperOptions extends OutsideOptions {
+export interface FenceKeeperOptions extends Omit<OutsideOptions, "network"> {
+  readonly policy: () => Policy;
   /** The data folder, for the metrics. */
   readonly data: string;
   /** What others have counted, in Prometheus' text format. */
@@ -34,7 +37,8 @@ export class FenceKeeper implements AsyncDisposable {
   }
 
   static async start(options: FenceKeeperOptions): Promise<FenceKeeper> {
-    return new FenceKeeper(options, await Outside.start(options));
+    const network = () => options.policy().network;
+    return new FenceKeeper(options, await Outside.start({ ...options, network }));
   }
 
   get outpostPid(): number | undefined {
@@ -44,7 +48,8 @@ export class FenceKeeper implements AsyncDisposable {
   /** The way out of living sandboxes follows the new policy at once; where that fails, the next look tries again. */
   policyChanged(): void {
     void this.#inTurn(async () => {
-      await this.#options.fence.change(this.#options.network());
+      const { network, profiles } = networksOf(this.#options.policy());
+      await this.#options.fence.change(network, profiles);
       await this.#outside.changed();
       this.#sayOpenings();
     });
@@ -86,13 +91,18 @@ export class FenceKeeper implements AsyncDisposable {
   }
 
   #sayOpenings(): void {
-    const { openFences, egress, ports }: Policy["network"] = this.#options.network();
-    const { log } = this.#options;
-    if (openFences.length > 0)
-      log.warn(
-        `network.openFences: sandboxes may reach ${openFences.join(", ")} of your own networks. Remove the key if you do not mean that.`,
-      );
-    if (egress === "limited" || ports.some((rule) => rule.egress === "limited"))
-      log.warn("network.egress: sandboxes may connect to the outside, within the policy's caps and rates");
+    const policy = this.#options.policy();
+    for (const { policy: each, profile } of [{ policy, profile: undefined }, ...resolvedProfiles(policy)]) {
+      const { openFences, egress, ports }: Policy["network"] = each.network;
+      const where = profile === undefined ? "" : `in profile ${escapeText(profile)}: `;
+      if (openFences.length > 0 && (profile === undefined || openFences !== policy.network.openFences))
+        this.#options.log.warn(
+          `${where}network.openFences: sandboxes may reach ${openFences.join(", ")} of your own networks. Remove the key if you do not mean that.`,
+        );
+      if (egress === "limited" || ports.some((rule) => rule.egress === "limited"))
+        this.#options.log.warn(
+          `${where}network.egress: sandboxes may connect to the outside, within the policy's caps and rates`,
+        );
+    }
   }
 }

@@ -83,11 +83,12 @@ export class Outside implements AsyncDisposable {
   #configuration(): OutpostConfiguration {
     const { fence, tls } = this.#options;
     const { largestName, largestAnswer } = this.#options.network().dns;
-    const { isOpen, names, resolvers } = fence.egress;
+    const { isOpen, classes, resolvers } = fence.egress;
+    const names = new Set(classes.flatMap((each) => (each.names === "none" ? [] : [each.names])));
     return {
       address: isOpen ? fence.plan.outpost.address : undefined,
       subnet: fence.plan.subnet.cidr,
-      names,
+      names: [...names].sort(),
       resolvers,
       largestName,
       largestAnswer,

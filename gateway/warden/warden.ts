@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { join } from "node:path";
 import type { Fence } from "../firewall/fence.ts";
-import { requireCaps } from "../firewall/own-caps.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { EndReason } from "../model/end-reason.ts";
 import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts";
@@ -273,7 +272,7 @@ export class Warden implements AsyncDisposable {
       slot,
       fence,
       metrics: () => this.#webhook.metrics(),
-      network: () => this.#policy.policy.network,
+      policy: () => this.#policy.policy,
       tls: await outpostCertificate(data.path),
       onFact: (fact) => {
         facts.take(fact);
@@ -369,12 +368,7 @@ export class Warden implements AsyncDisposable {
   /** Whether the engine can contain what that policy asks for; with one that it cannot no sandbox could be made. */
   #isPossible({ policy, path }: LoadedPolicy): boolean {
     try {
-      const all = everyPolicy(policy);
-      for (const each of all) this.#pool?.require(each);
-      requireCaps(
-        this.#options.fence.engine,
-        all.map(({ network }) => network),
-      );
+      for (const each of everyPolicy(policy)) this.#pool?.require(each);
       return true;
     } catch (error) {
       this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");

@@ -21,7 +21,7 @@ const HOST = {
 };
 
 describe("what is rendered from a plan and a policy", () => {
-  for (const [name, slot, cidr, port, network] of [
+  for (const [name, slot, cidr, port, network, profiles = []] of [
     ["deny-0", 0, "10.200.0.0/20", 22, {}],
     ["deny-15", 15, "172.16.240.0/24", 2022, {}],
     ["dns", 1, "10.201.0.0/20", 22, { egress: "dns", dns: { resolvers: ["192.0.2.53"], rate: "10/minute" } }],
@@ -41,9 +41,26 @@ describe("what is rendered from a plan and a policy", () => {
       },
     ],
     ["sinkhole", 3, "10.203.0.0/20", 22, { egress: "sinkhole" }],
+    [
+      "profiles",
+      4,
+      "10.204.0.0/20",
+      22,
+      { dns: { resolvers: ["192.0.2.53"] } },
+      [
+        { ports: [{ ports: 80, egress: "limited" }], caps: { up: "5 MiB", down: "5 MiB" } },
+        { egress: "limited", rates: { tcp: "20/hour" }, fences: ["203.0.113.0/24"] },
+        { egress: "sinkhole", openFences: ["192.168.7.0/24"] },
+        { dns: { resolvers: ["192.0.2.53"] } },
+      ],
+    ],
   ] as const) {
     const plan = fencePlan(slot, parseSubnet(cidr), port);
-    const egress = egressOf(policySchema.parse({ network }).network, HOST);
+    const [own, ...others] = [network, ...profiles].map(
+      (each) => policySchema.parse({ network: each }).network,
+    );
+    assert.ok(own);
+    const egress = egressOf(own, HOST, others);
     it(`is the golden rule set: ${name}`, () => {
       equalsGolden(`${name}.nft`, nftText(plan, egress));
     });

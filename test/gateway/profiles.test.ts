@@ -19,18 +19,17 @@ import {
   type Gateway,
 } from "./harness.ts";
 
-/** The sinkhole answers on this machine; nothing leaves it. */
+/** The sinkhole answers on this machine; nothing leaves it. Only friends have one. */
 const policyWith = (list: string, cap: string, session: string) => `
 auth: { otherwise: reject }
 sandbox: { spares: 1 }
-network: { egress: sinkhole }
 profiles:
   - name: friends
     match: { sourceFile: ${list} }
     auth: { otherwise: accept }
     persona: { hostname: friend }
     sandbox: { memory: 64m }
-    network: { caps: { up: ${cap} } }
+    network: { egress: sinkhole, caps: { up: ${cap} } }
   - name: guests
     match: { user: guest* }
     auth: { otherwise: accept }

@@ -13,6 +13,7 @@ import { loadPlaced, loadPolicy, parsePolicy } from "../../gateway/policy/load.t
 import type { PlacedPolicy } from "../../gateway/policy/load.ts";
 import { PolicyError } from "../../gateway/policy/problem.ts";
 import { resolve } from "../../gateway/policy/resolve.ts";
+import { warnings } from "../../gateway/policy/warnings.ts";
 import { compileHours } from "../../gateway/policy/time-of-week.ts";
 import { PolicyWatch } from "../../gateway/policy/watch.ts";
 import { mmdb } from "./mmdb.ts";
@@ -59,6 +60,66 @@ profiles:
     assert.equal(policy.sandbox.memory, loaded.policy.sandbox.memory);
     assert.ok(Object.isFrozen(policy) && Object.isFrozen(policy.network.caps));
     assert.equal(resolve(loaded, facts()).policy, policy, "the same each time");
+  });
+});
+
+describe("the way out under a profile", () => {
+  const networkOf = (yaml: string) => {
+    const { loaded } = placed(yaml);
+    return resolve(loaded, facts()).policy.network;
+  };
+  const with80 = (network: string) => `
+network: { egress: deny, ports: [{ ports: 80, egress: limited }], fences: [192.0.2.10], rates: { tcp: 20/hour, udp: 3/hour } }
+profiles: [{ name: one, match: { source: 0.0.0.0/0 }, network: ${network} }]
+`;
+
+  test("adds fences, merges rates, and replaces lists", () => {
+    const network = networkOf(
+      with80(
+        "{ egress: limited, rates: { tcp: 5/hour }, connections: 2, fences: [192.0.2.20], openFences: [10.9.0.0/16], dns: { rate: 9/minute } }",
+      ),
+    );
+    assert.deepEqual(network.fences, ["192.0.2.10", "192.0.2.20"]);
+    assert.deepEqual(network.rates.tcp, { count: 5, per: "hour" });
+    assert.deepEqual(network.rates.udp, { count: 3, per: "hour" });
+    assert.deepEqual([network.egress, network.connections, network.ports.length], ["limited", 2, 1]);
+    assert.deepEqual([network.openFences, network.dns.rate.count], [["10.9.0.0/16"], 9]);
+    assert.deepEqual(networkOf(with80("{ egress: limited, ports: [] }")).ports, []);
+  });
+
+  test("deny alone takes the policy's entries away; with entries of its own these hold", () => {
+    assert.deepEqual(networkOf(with80("{ egress: deny }")).ports, []);
+    const own = networkOf(with80("{ egress: deny, ports: [{ ports: 443, egress: limited }] }"));
+    assert.deepEqual(
+      own.ports.map(({ ports }) => ports),
+      [[[443, 443]]],
+    );
+  });
+
+  test("no profile takes a fence away, opens what the policy has closed, or lets bots' ports out", () => {
+    for (const [network, message] of [
+      ["{ openFences: [192.0.2.0/24] }", /openFences\[0\] opens what network\.fences has closed/],
+      ["{ ports: [{ ports: 25, egress: limited }] }", /holds 25, which bots use/],
+    ] as const)
+      assert.throws(() => placed(with80(network)), { message });
+  });
+
+  test("that the policy's entries still let something out beside `sinkhole` is warned of", () => {
+    const said = (network: string) => {
+      const { loaded, document } = placed(with80(network));
+      return warnings(loaded.policy, document, {}).filter(({ message }) =>
+        message.includes("still lets out"),
+      );
+    };
+    const [warning, ...others] = said("{ egress: sinkhole }");
+    assert.match(
+      warning?.message ?? "",
+      /^profiles\[0\]\.network\.egress is sinkhole, and network\.ports\[0\]/,
+    );
+    assert.equal(warning?.line, 3);
+    assert.deepEqual(others, []);
+    assert.deepEqual(said("{ egress: sinkhole, ports: [] }"), []);
+    assert.deepEqual(said("{ egress: limited }"), []);
   });
 });
 

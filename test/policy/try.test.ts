@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 import { policyTryCommand } from "../../gateway/commands/policy-try.ts";
 import { AttemptMemory } from "../../gateway/policy/attempts.ts";
 import { decide } from "../../gateway/policy/decide.ts";
-import { opensOutside, wayTo } from "../../gateway/policy/try/outside.ts";
+import { opensUnder, wayTo } from "../../gateway/policy/try/outside.ts";
+import { resolvedProfiles } from "../../gateway/policy/resolve.ts";
 import { replayUnder } from "../../gateway/policy/try/replay.ts";
 import { bytes, came, FIRST, MINUTE, SECOND, type Come } from "./came.ts";
 import { policyOf } from "./policy-of.ts";
@@ -189,13 +190,24 @@ test("what would be open to the outside", () => {
     [80, 8050, 443, 25, 22].map((port) => wayTo("tcp", port, network)),
     ["limited", "limited", "sinkhole", "sinkhole", "sinkhole"],
   );
-  assert.match(opensOutside(network)[0] ?? "", /^tcp 80, 8000-8100, within/);
+  assert.match(opensUnder({ network }, [])[0] ?? "", /^tcp 80, 8000-8100, within/);
   const open = policyOf("network: {egress: limited}").network;
   assert.deepEqual(
     [80, 25, 23].map((port) => wayTo("tcp", port, open)),
     ["limited", "deny", "deny"],
   );
-  assert.deepEqual(opensOutside(policyOf("").network), []);
+  const profiles = `profiles:
+  - { name: same, match: { user: a }, deadlines: { idle: 1m } }
+  - { name: web, match: { user: b }, network: { ports: [{ ports: 80, egress: limited }] } }
+`;
+  const withProfiles = (egress: string) => {
+    const policy = policyOf(`network: { egress: ${egress} }\n${profiles}`);
+    return opensUnder(policy, resolvedProfiles(policy));
+  };
+  const [web, names] = withProfiles("deny");
+  assert.match(web ?? "", /^profile web: tcp 80, within/);
+  assert.equal(names, "profile web: names, by a resolver of ours");
+  assert.deepEqual(opensUnder(policyOf(""), []), []);
 });
 
 test("as it is called: from the index, the same each time, in words and as JSON", async (t) => {

@@ -7,6 +7,7 @@ import { freeSubnet } from "../../firewall/subnet.ts";
 import { lowerWitness, raiseNeighbourWitness, raiseWitness } from "../../firewall/witness.ts";
 import type { Persona } from "../../model/persona.ts";
 import type { Policy } from "../../model/policy.ts";
+import { networksOf } from "../../policy/resolve.ts";
 import { Artifacts } from "../../sandbox/artifacts.ts";
 import { disguiseFor } from "../../sandbox/disguise.ts";
 import type { Engine } from "../../sandbox/docker.ts";
@@ -64,9 +65,9 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
   requireEngine(policy, facts);
 
   held.defer(() => reapFence(slot));
-  const { network } = policy;
+  const { network, profiles } = networksOf(policy);
   // Never the policy's own subnet, which a gateway that runs has already.
-  const fence = await raiseFence({ slot, subnet: await freeSubnet(slot), network });
+  const fence = await raiseFence({ slot, subnet: await freeSubnet(slot), network, profiles });
   held.defer(() => fence.sources[Symbol.asyncDispose]());
   held.defer(() => lowerWitness(slot));
   await raiseWitness(fence.plan).catch(unwatched);

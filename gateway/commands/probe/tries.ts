@@ -59,7 +59,7 @@ export function triesOf(surroundings: Surroundings): Try[] {
 
 type Untold = Omit<Try, "expected">;
 
-function towardsInternet({ fences, decisions }: Egress): Untold[] {
+function towardsInternet({ classes: [{ fences, decisions }] }: Egress): Untold[] {
   const address = NOBODY.find((each) => !fences.some((fence) => overlaps(fence, each)));
   if (address === undefined) return [];
   const of = `the Internet (${address})`;
@@ -135,18 +135,19 @@ const BY_OTHER_WAYS: readonly Untold[] = [
   })),
 ];
 
-/** As the documentation has it, and apart from how the rules are made, so that the two can disagree. */
+/** As the documentation has it, and apart from how the rules are made, so that the two can disagree. No profile is for who tries. */
 export function expectedOf(plan: FencePlan, egress: Egress, { kind, address, port }: Untold): Expected {
+  const [own] = egress.classes;
   if (kind !== "tcp" && kind !== "udp" && kind !== "icmp") return "nothing";
   const isHost = address === plan.gateway || egress.own.includes(address);
   if (contains(plan.subnet, address) && address !== plan.gateway) return "nothing";
-  if (port === 53 && egress.names !== "none" && !overlaps("224.0.0.0/3", address)) return "names";
+  if (port === 53 && own.names !== "none" && !overlaps("224.0.0.0/3", address)) return "names";
   if (isHost) return "nothing";
   const isWithin = (ranges: readonly string[]) => ranges.some((range) => overlaps(range, address));
   if (overlaps("224.0.0.0/3", address)) return "nothing";
-  if (isWithin(egress.fences) && !isWithin(egress.openings)) return "nothing";
+  if (isWithin(own.fences) && !isWithin(own.openings)) return "nothing";
   const isBots = kind === "tcp" && isIn(BOT_PORTS, port);
-  const decision = egress.decisions.find(
+  const decision = own.decisions.find(
     ({ protocol, ports }) =>
       (protocol === kind || protocol === "any") && (ports === undefined || isIn(ports, port)),
   );
@@ -170,7 +171,7 @@ function unique(tries: readonly Try[]): Try[] {
 }
 
 /** No more than the policy's rates let through at once: a SYN that nobody answers is sent a second time, and counts again. */
-function withinRates({ rates, connections, dnsRate }: Egress, tries: readonly Try[]): Try[] {
+function withinRates({ classes: [{ rates, connections, dnsRate }] }: Egress, tries: readonly Try[]): Try[] {
   const left: Record<string, number> = {
     "out tcp": Math.max(1, Math.min(Math.floor(rates.tcp.count / 2), connections)),
     "out udp": Math.min(rates.udp.count, connections),

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { BOT_PORTS } from "../../model/bot-ports.ts";
 import type { NetworkRule } from "../../model/network-facts.ts";
 import type { Policy } from "../../model/policy.ts";
 import { compileRanges } from "../ranges.ts";
+import type { Resolved } from "../resolve.ts";
 import type { RecordedConnect } from "./recorded.ts";
 
 /** `name`: looked up by a resolver of ours, or made up by it. */
@@ -43,8 +45,21 @@ export function wayTo(
   return way === "limited" && isBots ? "deny" : way;
 }
 
-/** In words, one sentence for each thing that is open; empty where nothing leaves. */
-export function opensOutside({ egress, ports }: Policy["network"]): string[] {
+/** In words, one sentence for each thing that is open: by the policy, and by its profiles, where that is something else. */
+export function opensUnder({ network }: Pick<Policy, "network">, profiles: readonly Resolved[]): string[] {
+  const own = opensOutside(network);
+  return [
+    ...own,
+    ...profiles.flatMap(({ profile = "", policy }) => {
+      const open = opensOutside(policy.network);
+      if (isDeepStrictEqual(open, own)) return [];
+      return (open.length === 0 ? ["nothing"] : open).map((what) => `profile ${profile}: ${what}`);
+    }),
+  ];
+}
+
+/** Empty where nothing leaves. */
+function opensOutside({ egress, ports }: Policy["network"]): string[] {
   const limited = "within network.rates, network.connections and network.caps";
   return [
     ...(egress === "limited" ? [`every port but those of bots, ${limited}`] : []),

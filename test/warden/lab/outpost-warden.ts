@@ -10,7 +10,7 @@ const outpost = new Outpost({
   configuration: {
     address: undefined,
     subnet: "10.213.0.0/20",
-    names: "none",
+    names: [],
     resolvers: [],
     largestName: 100,
     largestAnswer: 512,

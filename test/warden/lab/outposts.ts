@@ -8,7 +8,7 @@ import { cableFaults, layCable, liftCable } from "../../../gateway/firewall/outp
 import { fencePlan } from "../../../gateway/firewall/plan.ts";
 import { parseSubnet } from "../../../gateway/firewall/subnet.ts";
 import { logGroupOf, type NetworkFact } from "../../../gateway/model/network-facts.ts";
-import type { OutpostConfiguration } from "../../../gateway/model/outpost-messages.ts";
+import { OUTPOST_PORTS, type OutpostConfiguration } from "../../../gateway/model/outpost-messages.ts";
 import { spawnConfined } from "../../../gateway/warden/confine.ts";
 import { spawnNetworkLog } from "../../../gateway/warden/network-log.ts";
 import { outpostCertificate } from "../../../gateway/warden/outpost-certificate.ts";
@@ -68,7 +68,7 @@ const tls = await outpostCertificate("/run/keys");
 const configuration: OutpostConfiguration = {
   address: cable.address,
   subnet: plan.subnet.cidr,
-  names: "invent",
+  names: ["invent", "resolve"],
   resolvers: [ROUTED],
   largestName: 100,
   largestAnswer: 512,
@@ -131,7 +131,7 @@ run(
 );
 faults.spoiled = await cableFaults(cable);
 
-outpost.configure({ ...configuration, names: "resolve" });
+outpost.configure({ ...configuration, names: ["resolve"] });
 await layCable(cable, Number(pid));
 await sleep(500);
 await act("real name", ask("www.world", "8.8.8.8"), 1);
@@ -201,7 +201,8 @@ table inet lab {
   }
   chain lead {
     type nat hook prerouting priority -105
-    ${from} udp dport 53 dnat ip to ${cable.address}
+    ${from} ip daddr 8.8.8.8 udp dport 53 dnat ip to ${cable.address}:${OUTPOST_PORTS.dns}
+    ${from} udp dport 53 dnat ip to ${cable.address}:${OUTPOST_PORTS.inventedDns}
     ${from} tcp dport 25 dnat ip to ${cable.address}:4025
     ${from} meta l4proto tcp dnat ip to ${cable.address}:4000
     ${from} meta l4proto udp dnat ip to ${cable.address}:4000
