@@ -47,7 +47,7 @@ export interface Difference {
 type Heard = ReadonlyMap<string, readonly string[]>;
 
 /** Milliseconds that count as silence. It is longer at each try: a busy machine answers late. */
-const PATIENCES = [120, 500, 2000, 2000, 4000];
+const PATIENCES = [120, 500, 2000, 4000, 10_000, 20_000];
 
 export function questionsIn({ probes }: Phase): number {
   return probes.reduce((sum, probe) => sum + ("items" in probe ? probe.items.length : 1), 0);

@@ -11,6 +11,8 @@ export interface ProberOptions {
   readonly offer?: Partial<Offer>;
   readonly identification?: string;
   readonly from?: string;
+  /** Whether it is told how many bytes came at once. */
+  readonly segments?: boolean;
 }
 
 /** Silence for so long is no silence but a fault of the test. Milliseconds. */
@@ -43,7 +45,7 @@ export class Prober {
   #end: string | undefined;
   #changed = Promise.withResolvers<undefined>();
 
-  constructor(port: number, { patience, offer, identification, from }: ProberOptions) {
+  constructor(port: number, { patience, offer, identification, from, segments }: ProberOptions) {
     this.#patience = patience;
     this.#offer = { ...OFFER, ...offer };
     this.#identification = identification ?? "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10";
@@ -55,6 +57,7 @@ export class Prober {
       ...(from ? { localAddress: from } : {}),
     });
     this.#socket.on("data", (chunk: Buffer) => {
+      if (segments === true) this.heard.push(`segment of ${chunk.length} bytes`);
       this.#arrived(chunk);
     });
     this.#socket.on("end", () => {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startGateway, type Gateway } from "../../gateway/harness.ts";
 import { Prober } from "./prober.ts";
+import { listKeys } from "./client-keys.ts";
 import { startReference, type Account, type Reference } from "./reference.ts";
 
 export const ROOT: Account = { user: "root", password: randomBytes(9).toString("hex") };
@@ -42,6 +43,7 @@ export async function startTargets(): Promise<Targets> {
       await prober.login(user, password);
       prober.close();
     }
+    for (const port of [reference.port, gateway.port]) await listKeys(new Prober(port, { patience: 100 }));
     return {
       reference,
       gateway,
