@@ -23,9 +23,10 @@ export interface SpecInput {
 
 /**
  * The least that password logins, ptys, sftp, su, sudo and passwd of a real sshd need: without AUDIT_WRITE every pty
- * dies, without CHOWN one that is not root's (tried).
+ * dies, without CHOWN one that is not root's (tried). NET_BIND_SERVICE is for ports 22 and 80, in the sandbox's own network
+ * alone; without it these ports would have to be everybody's.
  */
-const USER_CAPABILITIES = ["SETUID", "SETGID", "SYS_CHROOT", "CHOWN", "AUDIT_WRITE"];
+const USER_CAPABILITIES = ["SETUID", "SETGID", "SYS_CHROOT", "CHOWN", "AUDIT_WRITE", "NET_BIND_SERVICE"];
 /** What a root who looks around expects on top. Never NET_RAW, MKNOD, SETPCAP. */
 const ROOT_CAPABILITIES = [...USER_CAPABILITIES, "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP"];
 
@@ -71,6 +72,8 @@ export function containerSpec(input: SpecInput): ContainerCreateOptions {
       Sysctls: {
         // ping works without NET_RAW then: the kernel makes the packets, ICMP echo and nothing else.
         "net.ipv4.ping_group_range": "0 65535",
+        // The kernel's own; the engine would open the ports below it to everybody.
+        "net.ipv4.ip_unprivileged_port_start": "1024",
         ...(facts.ipv6 ? { "net.ipv6.conf.all.disable_ipv6": "1" } : {}),
       },
       ShmSize: Math.min(MOST_SHM, Math.floor(sandbox.memory / 2)),

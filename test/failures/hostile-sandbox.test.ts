@@ -33,7 +33,7 @@ const NOTHING = new Set([
 const GRANTED: Readonly<Record<string, RegExp>> = {
   // What a believable root needs; see `capabilities` in the policy reference.
   "capabilities over its namespace":
-    /^CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SYS_CHROOT AUDIT_WRITE SETFCAP$/,
+    /^CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE SYS_CHROOT AUDIT_WRITE SETFCAP$/,
   // It is a process of the sandbox, with the same rights and in the same namespaces.
   "trace its own init": /^done$/,
 };
