@@ -1,13 +1,19 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HostKeyFile } from "../model/persona.ts";
 import type { WayToSandbox } from "../model/front-messages.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { connectTransport } from "../ssh/transport/connect.ts";
+import { TransportFailed } from "../ssh/transport/failures.ts";
 import type { Transport } from "../ssh/transport/transport.ts";
 import { UpstreamLogin } from "../ssh/userauth/upstream.ts";
 
 /** A sandbox is one hop away and was ready before it was handed out; longer than this it is broken. */
 const CONNECT_DEADLINE = 10_000;
+/** Milliseconds for which one whose sshd drops connections is tried. */
+const DROPPED_DEADLINE = 60_000;
+/** Milliseconds between two tries: the least, and what chance adds, so that those who wait do not come at the same time. */
+const PAUSE = { least: 50, spread: 200 };
 
 /** The leg from the gateway to a session's sandbox: one connection, on which every attempt of the session is tried. */
 export class UpstreamLeg implements Disposable {
@@ -41,7 +47,26 @@ export class UpstreamLeg implements Disposable {
     return this.#reached ?? this.#connect(way);
   }
 
+  /**
+   * A sandbox's sshd drops connections as any does when many are not logged in yet (MaxStartups), some by chance, and whoever has a
+   * sandbox is to get into it: such a connection is made again.
+   */
   async #connect(way: WayToSandbox): Promise<{ transport: Transport; login: UpstreamLogin }> {
+    const until = performance.now() + DROPPED_DEADLINE;
+    for (;;) {
+      try {
+        const transport = await this.#tryToConnect(way);
+        return { transport, login: new UpstreamLogin(transport) };
+      } catch (cause) {
+        const isOver = performance.now() > until || this.#signal.aborted;
+        if (!isDropped(cause) || isOver) throw unreachable(cause);
+      }
+      await sleep(PAUSE.least + Math.random() * PAUSE.spread, undefined, { signal: this.#signal });
+      if (this.#way !== way) throw unreachable("nobody needs it any more");
+    }
+  }
+
+  async #tryToConnect(way: WayToSandbox): Promise<Transport> {
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(CONNECT_DEADLINE)]);
     const socket = connect({
       host: way.address,
@@ -55,21 +80,32 @@ export class UpstreamLeg implements Disposable {
     socket.on("error", () => undefined);
     try {
       await connected(socket, signal);
-      const transport = await connectTransport(socket, {
+      return await connectTransport(socket, {
         identification: this.identification,
         hostKeys: this.#hostKeys,
         signal,
       });
-      return { transport, login: new UpstreamLogin(transport) };
-    } catch (cause) {
+    } catch (error) {
       socket.destroy();
-      throw new MitsubakoError("no-sandbox", "The sandbox's sshd could not be reached.", { cause });
+      throw error;
     }
   }
 
   [Symbol.dispose](): void {
+    this.#way = undefined;
     this.#socket?.destroy();
   }
+}
+
+function unreachable(cause: unknown): MitsubakoError {
+  return new MitsubakoError("no-sandbox", "The sandbox's sshd could not be reached.", { cause });
+}
+
+/** It was accepted and closed at once, with a sentence or a reset; the port that it came from may be a moment late to be free again. */
+function isDropped(error: unknown): boolean {
+  if (error instanceof TransportFailed)
+    return error.end.kind === "closed" || error.end.kind === "socket-error";
+  return (error as NodeJS.ErrnoException).code === "EADDRINUSE";
 }
 
 function connected(socket: Socket, signal: AbortSignal): Promise<void> {

@@ -54,7 +54,8 @@ export async function startSshd(...lines: readonly string[]): Promise<Sshd> {
     "PidFile none",
     "X11Forwarding yes",
     "GatewayPorts clientspecified",
-    "MaxStartups 200:30:300",
+    // Of this one the last value counts.
+    ...(lines.some((line) => line.startsWith("MaxStartups ")) ? [] : ["MaxStartups 200:30:300"]),
     "Subsystem sftp /usr/lib/openssh/sftp-server",
   ];
   writeFileSync(join(folder, "sshd_config"), configuration.join("\n") + "\n");
