@@ -13,6 +13,7 @@ import {
 } from "../sandbox/limits.ts";
 import { checkOpenFiles, openFilesPossible } from "../warden/open-files.ts";
 import { look, Warning, type Finding } from "./finding.ts";
+import { findProgram } from "./paths.ts";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -51,6 +52,10 @@ export async function examineLimits(policy: Policy, engine: Engine, data: string
       }),
     ),
     await look("loop devices", withFacts(loopDevices)),
+    await look(
+      "disguise",
+      withFacts((known) => disguise(policy, known)),
+    ),
     await look("disk floor", () => diskFloor(policy, data, facts instanceof Error ? undefined : facts)),
     await look("open files", () => {
       const tooFew = checkOpenFiles(policy.limits);
@@ -67,6 +72,26 @@ function userns(policy: Policy, facts: EngineFacts): string {
       `the engine runs without userns-remap: root in a sandbox is root's uid on this machine. ${USERNS_REMEDY}. sandbox.userns: required refuses to run without.`,
     );
   return `root in a sandbox is uid ${facts.remap.uid} here`;
+}
+
+/** That it can be tried; the probe makes its sandboxes with it. */
+async function disguise({ sandbox: { disguise: wanted } }: Policy, facts: EngineFacts): Promise<string> {
+  if (wanted === "off")
+    throw new Warning("sandbox.disguise is off: sandboxes show in their mounts that they are containers.");
+  const missing = facts.diskCap
+    ? await programMissing("tcc")
+    : "the engine's folder is not the gateway's to mount in";
+  if (missing === undefined)
+    return `sandboxes' mounts are made to look like a server's (sandbox.disguise: ${wanted})`;
+  if (wanted === "required")
+    throw new Error(`sandbox.disguise is required, and ${missing}: nothing would start.`);
+  throw new Warning(`sandboxes show in their mounts that they are containers: ${missing}.`);
+}
+
+async function programMissing(name: string): Promise<string | undefined> {
+  return (await findProgram(name)) === undefined
+    ? `${name} is not installed, which builds the program for it`
+    : undefined;
 }
 
 /** Each sandbox's disk is one; the kernel makes them as they are asked for. */

@@ -182,6 +182,12 @@ export const sandbox = z.strictObject({
     .describe(
       "`required`: where root may log in (`auth.root`), nothing starts unless the engine maps the sandbox's root to an ordinary user of the machine (userns-remap).",
     ),
+  disguise: z
+    .enum(["auto", "required", "off"])
+    .default("auto")
+    .describe(
+      "Whether a sandbox's mounts are made to look like a server's. `auto`: if this machine and its engine let it be done, else plain containers, and the log says so. `required`: nothing starts, and no sandbox is given out, without it. Read at the start.",
+    ),
 });
 
 export const deadlines = z.strictObject({

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { ContainerInspectInfo } from "dockerode";
 import type { Logger } from "pino";
 import { MitsubakoError } from "../model/errors.ts";
+import type { Policy } from "../model/policy.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { waitForServices } from "./services.ts";
 
@@ -23,24 +24,41 @@ export interface Dress {
   readonly nameserver: string;
 }
 
-/** Undefined where there is no program, or the engine's folder and mounts are not this process's too; the latter is said here. */
-export function disguiseFor(
-  program: string | undefined,
-  {
-    diskCap,
-    storageDriver,
-    dataRoot,
-    remap,
-  }: Pick<EngineFacts, "diskCap" | "storageDriver" | "dataRoot" | "remap">,
-  log: Log,
-): Disguise | undefined {
-  if (program === undefined) return undefined;
-  if (diskCap) return new Disguise(program, remap, log);
-  log.warn(
-    { storageDriver, dataRoot },
-    "sandboxes show in their mounts that they are containers: the engine's folder is not this process's to mount in",
-  );
+/** Where it is `auto`: how many sandboxes may fail in a row before there was one that did not. An engine that is busy fails, too. */
+const MOST_FAILURES = 3;
+
+export interface DisguiseOptions {
+  /** `disguise.c`, built; undefined where it could not be. */
+  readonly program: string | undefined;
+  readonly facts: Pick<EngineFacts, "diskCap" | "storageDriver" | "dataRoot" | "remap">;
+  readonly wanted: Policy["sandbox"]["disguise"];
+  readonly log: Log;
+}
+
+/**
+ * Undefined where it is not wanted, there is no program, or the engine's folder and mounts are not this process's too; the latter is said here.
+ * @throws MitsubakoError `engine-unfit` where it is required and cannot be had.
+ */
+export function disguiseFor({ program, facts, wanted, log }: DisguiseOptions): Disguise | undefined {
+  if (wanted === "off") return undefined;
+  const { diskCap, storageDriver, dataRoot } = facts;
+  if (program !== undefined && diskCap) return new Disguise({ program, facts, wanted, log });
+  if (wanted === "required") throw notToBeHad(program === undefined ? NO_PROGRAM : NOT_OURS);
+  if (program !== undefined)
+    log.warn(
+      { storageDriver, dataRoot },
+      `sandboxes show in their mounts that they are containers: ${NOT_OURS}`,
+    );
   return undefined;
+}
+
+const NO_PROGRAM = "the program for it could not be built (packages tcc and musl-dev)";
+const NOT_OURS = "the engine's folder is not this process's to mount in";
+
+function notToBeHad(why: string): MitsubakoError {
+  return new MitsubakoError("engine-unfit", `sandbox.disguise is required, and ${why}.`, {
+    remedy: "Mend that, or set sandbox.disguise to auto: then sandboxes show that they are containers.",
+  });
 }
 
 /**
@@ -49,14 +67,40 @@ export function disguiseFor(
  */
 export class Disguise {
   readonly #program: string;
-  readonly #remap: EngineFacts["remap"];
+  readonly #facts: DisguiseOptions["facts"];
+  readonly #wanted: Policy["sandbox"]["disguise"];
   readonly #log: Log;
+  /** Those since the last that worked; undefined once one has. */
+  #failures: number | undefined = 0;
+  #isGivenUp = false;
 
-  /** @param program `disguise.c`, built. */
-  constructor(program: string, remap: EngineFacts["remap"], log: Log) {
+  constructor({ program, facts, wanted, log }: DisguiseOptions & { readonly program: string }) {
     this.#program = program;
-    this.#remap = remap;
+    this.#facts = facts;
+    this.#wanted = wanted;
     this.#log = log;
+  }
+
+  /** Asked once for each sandbox, before it is made. Undefined once it was given up: sandboxes are plain containers from then on. */
+  get inUse(): Disguise | undefined {
+    return this.#isGivenUp ? undefined : this;
+  }
+
+  /** A sandbox has been made with it. */
+  worked(): void {
+    this.#failures = undefined;
+  }
+
+  /** A sandbox could not be made with it, and is no more: none is ever given out half disguised. */
+  failed(error: unknown): void {
+    if (this.#failures === undefined || this.#wanted === "required" || this.#isGivenUp) return;
+    if (!(error instanceof MitsubakoError) || error.code !== "engine-refused") return;
+    if (++this.#failures < MOST_FAILURES) return;
+    this.#isGivenUp = true;
+    this.#log.warn(
+      { err: error },
+      "sandboxes show that they are containers: this engine does not let it be hidden",
+    );
   }
 
   /**
@@ -75,26 +119,55 @@ export class Disguise {
    */
   async dress({ info, hostname, nameserver }: Dress): Promise<void> {
     await silenceResolver(info.State.Pid);
-    const { uid, gid } = this.#remap;
+    const { uid, gid } = this.#facts.remap;
     const shm = info.HostConfig.ShmSize ?? 0;
     await this.#run("inside", ...whose(info), ...[uid, gid, shm].map(String), nameserver, hostname);
   }
 
   /**
    * Once sshd answers, as the last step: no control groups are seen from here on. journald starts only where they are, so all services have to
-   * be up first.
-   * @throws MitsubakoError `engine-refused`; the signal's reason.
+   * be up first. Then the result is looked at: an engine that is not known may do otherwise.
+   * @throws MitsubakoError `engine-refused`, also when the sandbox shows what it is; the signal's reason.
    */
   async finish(info: ContainerInspectInfo, signal?: AbortSignal): Promise<void> {
     const missing = await waitForServices(info.State.Pid, WITHIN, signal);
     // Whoever looks finds logs that nobody writes to; who can log in at all is not told by that.
     if (missing !== undefined) this.#log.warn({ missing }, "the logs of a sandbox stay as they are");
     await this.#run("groups", ...whose(info));
+    const mounts = readFileSync(`/proc/${info.State.Pid}/mountinfo`, "latin1");
+    const shown = tellingMount(mounts, { dataRoot: this.#facts.dataRoot, container: info.Id });
+    if (shown !== undefined)
+      throw new MitsubakoError(
+        "engine-refused",
+        `A sandbox shows that it is a container: it mounts ${shown}.`,
+      );
   }
 
   async #run(...args: readonly string[]): Promise<void> {
     await tool(this.#program, args);
   }
+}
+
+/** Of a root that is ours, and what hides in no other way. */
+const TELLING = [/docker|container/i, / \/etc\//, /cgroup/, / devtmpfs /, /\b[ug]id=/];
+
+/**
+ * Where the first mount is that tells of a container or its engine, and by which word. Pure.
+ * @param mountinfo as in proc_pid_mountinfo(5).
+ */
+export function tellingMount(
+  mountinfo: string,
+  names: { readonly dataRoot: string; readonly container: string },
+): string | undefined {
+  for (const line of mountinfo.split("\n")) {
+    const place = line.split(" ")[4] ?? "";
+    const name = [`${names.dataRoot}/`, names.container].find((each) => line.includes(each));
+    const word = name ?? TELLING.map((each) => each.exec(line)?.[0]).find((each) => each !== undefined);
+    if (word !== undefined) return `"${word.trim()}" at ${place}`;
+    if (place === "/" && / - overlay /.test(line) && !/upperdir=\/upper\/data,/.test(line))
+      return "a root of the engine's own";
+  }
+  return undefined;
 }
 
 /** Its first process, and the root by which the program knows that it is still that. */

@@ -82,11 +82,15 @@ export async function makeSandbox(
   policy: Policy["sandbox"],
   signal?: AbortSignal,
 ): Promise<ReadySandbox> {
-  const created = await CreatedSandbox.create(kit, policy);
+  const disguise = kit.disguise?.inUse;
+  const created = await CreatedSandbox.create({ ...kit, disguise }, policy);
   try {
-    return await created.start(signal);
+    const ready = await created.start(signal);
+    disguise?.worked();
+    return ready;
   } catch (error) {
     await created.remove();
+    disguise?.failed(error);
     throw error;
   }
 }

@@ -97,7 +97,8 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   hasher.startAhead();
   const strays = new Strays();
   const past = new PastKeeper(hostKeys, persona.hostname);
-  const disguise = disguiseFor(options.disguise, facts, options.log);
+  const wanted = options.policy().sandbox.disguise;
+  const disguise = disguiseFor({ program: options.disguise, facts, wanted, log: options.log });
   const outer = { engine, facts, network, ground, strays, disguise };
   const kit = { ...outer, persona, hostKeys, past, artifacts, hasher };
   return new Pool(options, kit);
@@ -545,7 +546,7 @@ export class Pool {
 /** Spares are worth keeping when only what does not shape a container has changed. */
 function isSame(one: Policy["sandbox"], other: Policy["sandbox"]): boolean {
   const shape = (sandbox: Policy["sandbox"]) =>
-    JSON.stringify({ ...sandbox, mode: 0, most: 0, spares: 0, idle: 0, life: 0, userns: 0 });
+    JSON.stringify({ ...sandbox, mode: 0, most: 0, spares: 0, idle: 0, life: 0, userns: 0, disguise: 0 });
   return one === other || shape(one) === shape(other);
 }
 

@@ -8,7 +8,9 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { pino } from "pino";
-import { disguiseFor, uncoverRoot } from "../../gateway/sandbox/disguise.ts";
+import { disguiseFor, tellingMount, uncoverRoot, type Disguise } from "../../gateway/sandbox/disguise.ts";
+import { MitsubakoError } from "../../gateway/model/errors.ts";
+import { learnEngine } from "../../gateway/sandbox/engine-facts.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
 import { waitForServices } from "../../gateway/sandbox/services.ts";
 import { buildDisguise } from "../../gateway/warden/disguise-program.ts";
@@ -65,24 +67,81 @@ test("nothing of the engine is in a sandbox's mounts, files and sockets, and rea
   await lease[Symbol.asyncDispose]();
 });
 
-test("a sandbox that cannot be disguised is not given out, and nothing of it is left", async () => {
+test("a sandbox that cannot be disguised is not given out, and nothing of it is left; after the third they are plain containers", async () => {
   await using bench = await openWorkbench(PREFERRED, {}, {}, "/bin/false");
-  await assert.rejects(bench.pool.lease("a", bench.session(), never), { code: "no-sandbox" });
+  const lease = (source: string) => bench.pool.lease(source, bench.session(), never);
+  for (const source of ["a", "b", "c"]) await assert.rejects(lease(source), { code: "no-sandbox" });
   const left = await reap({ engine: bench.engine, slot: bench.slot, dryRun: true });
   assert.deepEqual(
     left.map(({ kind }) => kind),
     ["network"],
   );
+  await using plain = await lease("d");
+  const { Id: container, State: state } = await inspect(bench, plain.sandbox.container);
+  const { dataRoot } = await learnEngine(bench.engine);
+  const mounts = readFileSync(`/proc/${state.Pid}/mountinfo`, "latin1");
+  assert.match(tellingMount(mounts, { dataRoot, container }) ?? "", /"/);
 });
 
-test("where the engine's folder cannot be mounted in, there is no disguise, and the log says why", () => {
+test("where the engine's folder cannot be mounted in, there is no disguise, and the log says why; where it is required nothing starts", () => {
   const warnings: unknown[] = [];
   const log = { warn: (...said: readonly unknown[]) => warnings.push(said) };
-  const facts = { storageDriver: "vfs", dataRoot: "/engine", remap: { uid: 0, gid: 0 } };
-  assert.equal(disguiseFor("/bin/true", { ...facts, diskCap: false }, log), undefined);
+  const facts = { storageDriver: "vfs", dataRoot: "/engine", remap: { uid: 0, gid: 0 }, diskCap: false };
+  const given = { program: "/bin/true", facts, log };
+  assert.equal(disguiseFor({ ...given, wanted: "auto" }), undefined);
   assert.match(JSON.stringify(warnings), /"storageDriver":"vfs".*they are containers/);
-  assert.ok(disguiseFor("/bin/true", { ...facts, diskCap: true }, log));
+  assert.throws(() => disguiseFor({ ...given, wanted: "required" }), {
+    code: "engine-unfit",
+    message: /not this process's to mount in/,
+  });
+  const able = { ...given, facts: { ...facts, diskCap: true } };
+  assert.ok(disguiseFor({ ...able, wanted: "auto" }));
+  assert.equal(disguiseFor({ ...able, wanted: "off" }), undefined);
+  assert.throws(() => disguiseFor({ ...able, program: undefined, wanted: "required" }), /tcc and musl-dev/);
   assert.equal(warnings.length, 1);
+});
+
+test("an engine that lets nothing be hidden is said once, and its sandboxes are plain then, if the policy lets them be", () => {
+  const warnings: unknown[] = [];
+  const log = { warn: (...said: readonly unknown[]) => warnings.push(said) };
+  const facts = { storageDriver: "overlay2", dataRoot: "/engine", remap: { uid: 0, gid: 0 }, diskCap: true };
+  const made = (wanted: "auto" | "required") => disguiseFor({ program: "/bin/true", facts, wanted, log });
+  const refused = new MitsubakoError("engine-refused", "It did otherwise.");
+  const afterFailures = (disguise: Disguise | undefined, count: number) => {
+    for (let failure = 0; failure < count; failure++) disguise?.failed(refused);
+    return disguise?.inUse;
+  };
+  const unfit = made("auto");
+  unfit?.failed(new MitsubakoError("engine-dead", "It does not answer."));
+  assert.ok(afterFailures(unfit, 2));
+  assert.equal(afterFailures(unfit, 1), undefined);
+  assert.equal(afterFailures(unfit, 1), undefined);
+  assert.equal(warnings.length, 1);
+  assert.ok(afterFailures(made("required"), 9));
+  const proved = made("auto");
+  proved?.worked();
+  assert.ok(afterFailures(proved, 9));
+  assert.equal(warnings.length, 1);
+});
+
+test("a mount that tells of a container is found by its place, a server's are passed over", () => {
+  const container = "0123456789abcdef".repeat(4);
+  const ours =
+    "136 78 0:52 / / rw - overlay overlay rw,lowerdir=/lower/2:/lower/1,upperdir=/upper/data,workdir=/upper/work";
+  const server = [
+    ours,
+    "137 136 0:59 / /proc rw - proc proc rw",
+    "140 136 0:61 /null /proc/keys rw - tmpfs udev rw",
+  ];
+  const found = (...lines: readonly string[]) =>
+    tellingMount([...server, ...lines].join("\n"), { dataRoot: "/srv/engine", container });
+  assert.equal(found(), undefined);
+  assert.equal(found("9 8 7:0 /a/hosts /etc/hosts rw - ext4 /dev/vda1 rw"), '"/etc/" at /etc/hosts');
+  assert.equal(found("9 8 0:30 / /sys/fs/cgroup ro - cgroup2 cgroup rw"), '"cgroup" at /sys/fs/cgroup');
+  assert.equal(found("9 8 7:0 /srv/engine/x /mnt rw - ext4 /dev/vda1 rw"), '"/srv/engine/" at /mnt');
+  assert.equal(found(`9 8 7:0 /a/${container}/b /mnt rw - ext4 /dev/vda1 rw`), `"${container}" at /mnt`);
+  const engines = ours.replaceAll(/\/(lower|upper)\//g, "/layers/");
+  assert.equal(found(engines), "a root of the engine's own");
 });
 
 test("a process number that has become another's is left alone", async () => {

@@ -105,7 +105,12 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     hasher: held.use(new PasswordHasher()),
     ground,
     strays: new Strays(),
-    disguise: disguiseFor(await buildDisguise(join(folder, "tools"), log), facts, log),
+    disguise: disguiseFor({
+      program: await buildDisguise(join(folder, "tools"), log),
+      facts,
+      wanted: policy.sandbox.disguise,
+      log,
+    }),
   };
   const made: AssignedSandbox[] = [];
   held.defer(() => removeAll(made));
