@@ -20,6 +20,18 @@ export const WORDS: readonly RegExp[] = [
   /honey/i,
   /upperdir/i,
   /100000/,
+  // Paths, tools and runtimes of containers, and this machine's own names for a sandbox's parts.
+  /\/var\/lib\/(containers|kubelet|lxd)/i,
+  /gvisor|runsc|sysbox|kata-|cri-o|\bcrun\b/i,
+  /\bveth/i,
+  /userns-remap|dockremap/i,
+  /init\.scope\/|libpod|\.slice\/cri/i,
+  /cowrie|kippo|t-?pot\b/i,
+  /WAIT_FOR_DEV/,
+  /TrustedUserCAKeys \/etc/,
+  /ED25519-CERT/,
+  /\bip-10-\d+-\d+-\d+/,
+  /zone\d+\.internal/,
 ];
 
 export interface Difference {
