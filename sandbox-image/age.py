@@ -115,6 +115,21 @@ def dpkg_lines(past, upgrades):
     return [(at, f"{stamp(at)} {text}\n") for at, text in sorted(lines, key=lambda line: line[0])]
 
 
+def alternatives_lines(past):
+    """update-alternatives' own log, dated to the installation."""
+    lines = []
+    path = "/var/log/alternatives.log"
+    if not os.path.exists(path):
+        return lines
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            match = re.match(r"update-alternatives (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d): (.*)", line)
+            if match:
+                at = past.when(time.mktime(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")))
+                lines.append((at, f"update-alternatives {stamp(at)}: {match[2]}\n"))
+    return lines
+
+
 def redate_lists(name, at):
     for candidate in (name, name.split(":")[0]):
         for path in glob.glob(f"/var/lib/dpkg/info/{glob.escape(candidate)}.*"):
@@ -198,6 +213,7 @@ upgrades = upgrades_of(past)
 lines = dpkg_lines(past, upgrades)
 history, terminal = apt_entries(lines, upgrades)
 write_by_month(past, "/var/log/dpkg.log", lines, 0o644, 0)
+write_by_month(past, "/var/log/alternatives.log", alternatives_lines(past), 0o644, 0)
 write_by_month(past, "/var/log/apt/history.log", history, 0o644, 0)
 write_by_month(past, "/var/log/apt/term.log", terminal, 0o640, 4)
 redate_files(past)

@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -145,20 +146,27 @@ static void run_as_the_kernel_would(void) {
     prctl(PR_SET_NAME, "systemd");
 }
 
-/* One record of utmp(5) in glibc's layout on every Linux: `who -b` and `uptime` agree. */
+/* Two records of utmp(5) in glibc's layout on every Linux: `who -b`, `who -r` and `uptime` agree. */
 static void write_utmp(void) {
-    struct {
+    struct record {
         int16_t type, padding;
         int32_t pid;
         char line[32], id[4], user[32], host[256];
         int16_t exit[2];
         int32_t session, seconds, microseconds, address[4];
         char unused[20];
-    } boot = {.type = 2 /* BOOT_TIME */, .line = "~", .id = "~~", .user = "reboot"};
+    } records[] = {{.type = 2 /* BOOT_TIME */, .line = "~", .id = "~~", .user = "reboot"},
+                   {.type = 1 /* RUN_LVL */, .pid = '5', .line = "~", .id = "~~", .user = "runlevel"}};
     struct timespec up;
+    struct utsname names;
     clock_gettime(CLOCK_BOOTTIME, &up);
-    boot.seconds = (int32_t)(time(NULL) - up.tv_sec);
-    write_file("/run/utmp", &boot, sizeof boot, 0664);
+    uname(&names);
+    for (int i = 0; i < 2; i++) {
+        /* As long after the start as wtmp has it (gateway/sandbox/past/login-records.ts). */
+        records[i].seconds = (int32_t)(time(NULL) - up.tv_sec + 9 * i);
+        snprintf(records[i].host, sizeof records[i].host, "%s", names.release);
+    }
+    write_file("/run/utmp", records, sizeof records, 0664);
     chown("/run/utmp", 0, UTMP_GROUP);
     chmod("/run/utmp", 0664);
 }
@@ -358,6 +366,12 @@ static void end_all(void) {
     exit(0);
 }
 
+/* What the engine and we put there and took away was never there: as old as the installation. */
+static void date_root(void) {
+    struct stat installed;
+    if (stat("/etc/fstab", &installed) == 0) keep_times("/", &installed);
+}
+
 static void put_systemd_back(void) {
     struct stat before;
     int known = stat("/usr/lib/systemd", &before) == 0;
@@ -467,6 +481,7 @@ int main(void) {
     put_systemd_back();
     unlink("/.dockerenv");
     int memory = read_memory();
+    date_root();
     make_runtime_folders();
     write_machine_id();
     write_utmp();

@@ -1,9 +1,10 @@
 /*
  * systemctl of a sandbox. The real one asks systemd, which does not run there; this one reads the same unit files, finds what runs by
  * looking at the processes below PID 1, and answers in the real one's words. What can be answered from files alone (enable, mask,
- * list-unit-files, ...) is left to the real one, which lies aside and is told to work without a running systemd.
+ * list-unit-files, ...) is left to the real one, which lies aside and is told to work without a running systemd. Called hostnamectl, it
+ * tells what that tells.
  *
- * Weaker than the real one: no dependencies, no timers, ten properties, and a unit is as old as its process.
+ * Weaker than the real one: no dependencies, timers that only tell of their times, ten properties.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -15,13 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define REAL "/usr/lib/systemd/systemd-ctl"
+#define REAL_HOSTNAMECTL "/usr/lib/systemd/systemd-host-ctl"
 #define MOST_PROCESSES 64
 #define MOST_UNITS 128
+/* Seconds: in which PID 1 starts what it starts by itself; and from a machine's start to that of its services. */
+#define AT_BOOT 60
+#define BOOT_TAKES 6
 
 static const char *const folders[] = {"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
                                       "/lib/systemd/system", NULL};
@@ -42,7 +48,7 @@ struct unit {
     pid_t pid; /* of its main process, 0: none */
 };
 
-static int quiet;
+static int quiet, lines = 10 /* of the journal, below a status */;
 static const char *wanted_state, *wanted_type;
 
 /* ---- unit files ---- */
@@ -204,6 +210,33 @@ static const char *bytes(double value, char *text, size_t size) {
     return text;
 }
 
+/* Seconds since the machine started. */
+static time_t uptime(void) {
+    struct timespec up;
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return up.tv_sec;
+}
+
+/*
+ * Seconds. What PID 1 started at once is as old as the machine: on a server it would have come with the boot. Only what was started later
+ * is as old as its process.
+ */
+static time_t age_of(const struct process *process) {
+    unsigned long long second = (unsigned long long)sysconf(_SC_CLK_TCK);
+    struct process init;
+    time_t up = uptime();
+    if (read_process(&init, 1) == 0 && process->started >= init.started && process->started - init.started < AT_BOOT * second)
+        return up - BOOT_TAKES - (time_t)((process->started - init.started) / second);
+    return up - (time_t)(process->started / second);
+}
+
+static void print_since(time_t age) {
+    char date[64], text[128];
+    time_t since = time(NULL) - age;
+    strftime(date, sizeof date, "%a %Y-%m-%d %H:%M:%S %Z", localtime(&since));
+    printf(" %s; %s ago\n", date, ago(age, text, sizeof text));
+}
+
 /* What the real one says of the unit's file: "enabled", "static", ... */
 static void file_state(const struct unit *unit, char *text, size_t size) {
     copy(text, size, "static");
@@ -272,6 +305,33 @@ static void print_processes(const struct unit *unit) {
     }
 }
 
+/* The unit's last lines, if it has any and the caller may read them, as the real one shows them: behind an empty line. */
+static void print_journal(const char *name) {
+    char count[16], first;
+    int pipes[2];
+    snprintf(count, sizeof count, "%d", lines);
+    fflush(stdout);
+    if (pipe(pipes) != 0) return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pipes[1], 1);
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 2);
+        close(pipes[0]);
+        execl("/usr/bin/journalctl", "journalctl", "--quiet", "--no-pager", "--boot", "--lines", count, "--unit", name, (char *)NULL);
+        _exit(127);
+    }
+    close(pipes[1]);
+    char text[4096];
+    ssize_t length = read(pipes[0], &first, 1);
+    if (length == 1) {
+        printf("\n%c", first);
+        while ((length = read(pipes[0], text, sizeof text)) > 0) fwrite(text, 1, (size_t)length, stdout);
+    }
+    close(pipes[0]);
+    waitpid(pid, NULL, 0);
+}
+
 static int status(const char *name) {
     struct unit unit;
     const char *sub;
@@ -281,28 +341,27 @@ static int status(const char *name) {
         return 4;
     }
     const char *state = state_of(&unit, &sub);
-    char enabled[64], text[128];
+    char enabled[64];
     file_state(&unit, enabled, sizeof enabled);
     printf("%s %s - %s\n", unit.pid != 0 || unit.stays ? "●" : "○", unit.name, unit.description);
     printf(strcmp(enabled, "static") == 0 ? "     Loaded: loaded (%s; %s)\n" : "     Loaded: loaded (%s; %s; preset: enabled)\n",
            unit.path, enabled);
     struct process process;
-    if (unit.pid != 0 && read_process(&process, unit.pid) == 0) {
-        struct timespec up;
-        clock_gettime(CLOCK_BOOTTIME, &up);
-        time_t age = up.tv_sec - (time_t)(process.started / (unsigned long long)sysconf(_SC_CLK_TCK));
-        time_t since = time(NULL) - age;
-        char date[64];
-        strftime(date, sizeof date, "%a %Y-%m-%d %H:%M:%S %Z", localtime(&since));
-        printf("     Active: active (running) since %s; %s ago\n", date, ago(age, text, sizeof text));
-        if (unit.docs[0] != 0) {
-            char *words[16];
-            int count = split(unit.docs, words, 16);
-            for (int i = 0; i < count; i++) printf(i == 0 ? "       Docs: %s\n" : "             %s\n", words[i]);
-        }
+    int runs = unit.pid != 0 && read_process(&process, unit.pid) == 0;
+    printf(runs || unit.stays ? "     Active: %s (%s) since" : "     Active: %s (%s)", state, sub);
+    if (runs) print_since(age_of(&process));
+    else if (unit.stays) print_since(uptime() - BOOT_TAKES);
+    else putchar('\n');
+    if ((runs || unit.stays) && unit.docs[0] != 0) {
+        char *words[16];
+        int count = split(unit.docs, words, 16);
+        for (int i = 0; i < count; i++) printf(i == 0 ? "       Docs: %s\n" : "             %s\n", words[i]);
+    }
+    if (runs) {
         printf("   Main PID: %d (%s)\n", (int)unit.pid, process.comm);
         print_processes(&unit);
-    } else printf("     Active: %s (%s)\n", state, sub);
+    }
+    if (lines > 0) print_journal(unit.name);
     return unit.pid != 0 || unit.stays ? 0 : 3;
 }
 
@@ -479,16 +538,108 @@ static int show(const char *name, const char *only, int bare) {
     return 0;
 }
 
+/* ---- timers ---- */
+
+/* Debian's, in minutes of a UTC day; `spread`: at most so many minutes later, by chance, and another on each day. */
+struct timer {
+    const char *name;
+    int at, second_at, spread, weekday; /* second_at, weekday (0: Sunday): -1 for none */
+};
+static const struct timer timers[] = {{"apt-daily", 360, 1080, 720, -1},     {"apt-daily-upgrade", 360, -1, 60, -1},
+                                      {"dpkg-db-backup", 0, -1, 0, -1},      {"e2scrub_all", 190, -1, 60, 0},
+                                      {"fstrim", 0, -1, 100, 1},             {"logrotate", 0, -1, 0, -1},
+                                      {"man-db", 0, -1, 720, -1}};
+#define TIMERS (int)(sizeof timers / sizeof *timers)
+#define DAY 86400
+
+/* The same for one machine, name and day. */
+static unsigned chance(const char *name, long day) {
+    unsigned hash = 2166136261u ^ (unsigned)day;
+    char id[64] = "";
+    FILE *file = fopen("/etc/machine-id", "re");
+    if (file != NULL && fgets(id, sizeof id, file) == NULL) id[0] = 0;
+    if (file != NULL) fclose(file);
+    for (const char *texts[] = {id, name, NULL}, **text = texts; *text != NULL; text++)
+        for (const char *c = *text; *c != 0; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+static time_t next_of(const struct timer *timer, time_t now) {
+    for (long day = now / DAY;; day++) {
+        if (timer->weekday >= 0 && (day + 4) % 7 != timer->weekday) continue;
+        for (int i = 0; i < 2; i++) {
+            int at = i == 0 ? timer->at : timer->second_at;
+            if (at < 0) continue;
+            time_t moment = day * DAY + at * 60;
+            if (timer->spread > 0) moment += chance(timer->name, 2 * day + i) % (unsigned)(timer->spread * 60);
+            if (moment > now) return moment;
+        }
+    }
+}
+
+struct due {
+    const char *name;
+    time_t next, last; /* last: 0 for never */
+};
+
+static int by_next(const void *one, const void *other) {
+    time_t a = ((const struct due *)one)->next, b = ((const struct due *)other)->next;
+    return a < b ? -1 : a > b;
+}
+
+static int list_timers(void) {
+    struct due due[TIMERS + 1];
+    int count = 0;
+    time_t now = time(NULL);
+    for (int i = 0; i < TIMERS; i++) {
+        char name[300];
+        struct unit unit;
+        struct stat stamp;
+        snprintf(name, sizeof name, "%s.timer", timers[i].name);
+        read_unit(&unit, name);
+        if (!unit.found || unit.masked) continue;
+        snprintf(name, sizeof name, "/var/lib/systemd/timers/stamp-%s.timer", timers[i].name);
+        due[count++] = (struct due){timers[i].name, next_of(&timers[i], now), stat(name, &stamp) == 0 ? stamp.st_mtime : 0};
+    }
+    /* 15 minutes after the start, and each day from then on. */
+    time_t first = now - uptime() + 15 * 60, days = now > first ? (now - first) / DAY : -1;
+    due[count++] = (struct due){"systemd-tmpfiles-clean", first + (days + 1) * DAY, days < 0 ? 0 : first + days * DAY};
+    qsort(due, (size_t)count, sizeof *due, by_next);
+    /* A column is as wide as its widest. */
+    char cells[TIMERS + 2][6][80] = {{"NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES"}};
+    int width[6] = {0};
+    for (int i = 0; i < count; i++) {
+        char(*row)[80] = cells[i + 1], text[64];
+        strftime(row[0], sizeof row[0], "%a %Y-%m-%d %H:%M:%S %Z", localtime(&due[i].next));
+        snprintf(row[1], sizeof row[1], "%s left", ago(due[i].next - now, text, sizeof text));
+        copy(row[2], sizeof row[2], "n/a");
+        copy(row[3], sizeof row[3], "n/a");
+        if (due[i].last != 0) {
+            strftime(row[2], sizeof row[2], "%a %Y-%m-%d %H:%M:%S %Z", localtime(&due[i].last));
+            snprintf(row[3], sizeof row[3], "%s ago", ago(now - due[i].last, text, sizeof text));
+        }
+        snprintf(row[4], sizeof row[4], "%s.timer", due[i].name);
+        snprintf(row[5], sizeof row[5], "%s.service", due[i].name);
+    }
+    for (int i = 0; i <= count; i++)
+        for (int j = 0; j < 6; j++)
+            if ((int)strlen(cells[i][j]) > width[j]) width[j] = (int)strlen(cells[i][j]);
+    for (int i = 0; i <= count; i++)
+        for (int j = 0; j < 6; j++) {
+            if (j < 5) printf("%-*s ", width[j], cells[i][j]);
+            else puts(cells[i][j]);
+        }
+    printf("\n%d timers listed.\nPass --all to see loaded but inactive timers, too.\n", count);
+    return 0;
+}
+
 /* The machine as a whole. */
 static int summary(void) {
-    char host[256] = "localhost", date[64], text[64];
+    char host[256] = "localhost";
     gethostname(host, sizeof host - 1);
-    struct timespec up;
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    time_t since = time(NULL) - up.tv_sec;
-    strftime(date, sizeof date, "%a %Y-%m-%d %H:%M:%S %Z", localtime(&since));
     printf("● %s\n    State: running\n    Units: 214 loaded (incl. loaded aliases)\n     Jobs: 0 queued\n   Failed: 0 units\n", host);
-    printf("    Since: %s; %s ago\n", date, ago(up.tv_sec, text, sizeof text));
+    printf("    Since:");
+    print_since(uptime());
     return 0;
 }
 
@@ -509,6 +660,79 @@ static int end_sessions(void) {
         if (read_process(&parent, process.parent) == 0 && strcmp(parent.comm, "sshd") == 0) kill(pid, SIGTERM);
     }
     closedir(folder);
+    return 0;
+}
+
+/* ---- hostnamectl ---- */
+
+/* The value of NAME=value in a file, without quotes; empty if there is none. */
+static void value_in(const char *path, const char *name, char *text, size_t size) {
+    char line[512];
+    size_t length = strlen(name);
+    text[0] = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return;
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = 0;
+        if (strncmp(line, name, length) != 0 || (length > 0 && line[length] != '=')) continue;
+        char *value = length > 0 ? line + length + 1 : line;
+        if (*value == '"') value++;
+        value[strcspn(value, "\"")] = 0;
+        copy(text, size, value);
+        break;
+    }
+    fclose(file);
+}
+
+static void detect(char *text, size_t size) {
+    FILE *answer = popen("/usr/bin/systemd-detect-virt 2>/dev/null", "re");
+    if (answer == NULL || fgets(text, (int)size, answer) == NULL) copy(text, size, "none");
+    if (answer != NULL) pclose(answer);
+    text[strcspn(text, "\n")] = 0;
+}
+
+static void told(const char *name, const char *value) {
+    if (*value != 0) printf("%16s: %s\n", name, value);
+}
+
+static int has_emoji(void) {
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *terminal = getenv("TERM"), *locale = NULL;
+    for (int i = 0; i < 3 && (locale == NULL || *locale == 0); i++) locale = getenv(names[i]);
+    if (terminal != NULL && (strcmp(terminal, "dumb") == 0 || strcmp(terminal, "linux") == 0)) return 0;
+    return locale != NULL && strstr(locale, "UTF-8") != NULL;
+}
+
+/* The real one asks the bus for systemd itself, which is not there; all else is left to it. */
+static int host_status(void) {
+    char text[512], virt[64], kernel[sizeof(struct utsname)];
+    struct utsname names;
+    uname(&names);
+    detect(virt, sizeof virt);
+    int is_virtual = strcmp(virt, "none") != 0;
+    value_in("/etc/hostname", "", text, sizeof text);
+    told("Static hostname", *text != 0 ? text : "(unset)");
+    if (strcmp(text, names.nodename) != 0) told("Transient hostname", names.nodename);
+    told("Icon name", is_virtual ? "computer-vm" : "computer-server");
+    told("Chassis", has_emoji() ? (is_virtual ? "vm 🖴" : "server 🖳") : is_virtual ? "vm" : "server");
+    value_in("/etc/machine-id", "", text, sizeof text);
+    told("Machine ID", text);
+    value_in("/proc/sys/kernel/random/boot_id", "", text, sizeof text);
+    size_t kept = 0;
+    for (size_t i = 0; text[i] != 0; i++)
+        if (text[i] != '-') text[kept++] = text[i];
+    text[kept] = 0;
+    told("Boot ID", text);
+    if (is_virtual) told("Virtualization", virt);
+    value_in("/etc/os-release", "PRETTY_NAME", text, sizeof text);
+    told("Operating System", text);
+    snprintf(kernel, sizeof kernel, "%s %s", names.sysname, names.release);
+    told("Kernel", kernel);
+    told("Architecture", strcmp(names.machine, "x86_64") == 0 ? "x86-64" : strcmp(names.machine, "aarch64") == 0 ? "arm64" : names.machine);
+    value_in("/sys/class/dmi/id/sys_vendor", "", text, sizeof text);
+    told("Hardware Vendor", text);
+    value_in("/sys/class/dmi/id/product_name", "", text, sizeof text);
+    told("Hardware Model", text);
     return 0;
 }
 
@@ -542,6 +766,12 @@ int main(int argc, char **argv) {
     char *names[MOST_UNITS];
     const char *verb = NULL, *property = NULL;
     int count = 0, all = 0, at_once = 0, bare = 0;
+    if (strcmp(called, "hostnamectl") == 0) {
+        if (argc == 1 || (argc == 2 && strcmp(argv[1], "status") == 0)) return host_status();
+        execv(REAL_HOSTNAMECTL, argv);
+        fprintf(stderr, "hostnamectl: %s\n", strerror(errno));
+        return 1;
+    }
     if (strcmp(called, "reboot") == 0 || strcmp(called, "poweroff") == 0 || strcmp(called, "halt") == 0) return end_sessions();
     if (strcmp(called, "runlevel") == 0) return puts("N 5"), 0;
     if (strcmp(called, "shutdown") == 0)
@@ -562,7 +792,8 @@ int main(int argc, char **argv) {
         else if (strncmp(word, "--property=", 11) == 0) property = word + 11;
         else if (strcmp(word, "-p") == 0 && i + 1 < argc) property = argv[++i];
         else if (strcmp(word, "--value") == 0) bare = 1;
-        else if (strcmp(word, "-n") == 0 && i + 1 < argc) i++;
+        else if (strcmp(word, "-n") == 0 && i + 1 < argc) lines = atoi(argv[++i]);
+        else if (strncmp(word, "--lines=", 8) == 0) lines = atoi(word + 8);
         else if (word[0] == '-') continue;
         else if (verb == NULL) verb = word;
         else if (count < MOST_UNITS) names[count++] = word;
@@ -585,8 +816,7 @@ int main(int argc, char **argv) {
     if (strcmp(verb, "is-system-running") == 0) return puts("running"), 0;
     if (strcmp(verb, "reboot") == 0 || strcmp(verb, "poweroff") == 0 || strcmp(verb, "halt") == 0) return end_sessions();
     if (strcmp(verb, "status") == 0 && count == 0) return summary();
-    if (strcmp(verb, "list-timers") == 0)
-        return puts("NEXT LEFT LAST PASSED UNIT ACTIVATES\n\n0 timers listed.\nPass --all to see loaded but inactive timers, too."), 0;
+    if (strcmp(verb, "list-timers") == 0) return list_timers();
     if (strcmp(verb, "kill") == 0) verb = "stop";
     if (strcmp(verb, "force-reload") == 0 || strcmp(verb, "reload-or-restart") == 0 || strcmp(verb, "condrestart") == 0) verb = "restart";
     int worst = 0, known = 0;

@@ -85,6 +85,13 @@ export class Baseline {
       : then.ino === now.ino && then.ctimeNs === now.ctimeNs && then.size === now.size;
   }
 
+  /** The very file, or a folder in that place, of the same owner and mode; what is in it may be another. */
+  isInPlace(path: ByteString, now: BigIntStats): boolean {
+    const then = this.#stats.get(path);
+    if (then === undefined || !sameOwner(then, now) || then.mode !== now.mode) return false;
+    return now.isDirectory() || (now.isFile() && then.ino === now.ino && then.nlink === now.nlink);
+  }
+
   /** As we wrote it later. `sha256` is asked for only when all else is equal. */
   async isOurs(
     path: ByteString,

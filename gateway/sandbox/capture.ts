@@ -9,6 +9,7 @@ import type { Artifacts } from "./artifacts.ts";
 import { sameOwner, type Baseline } from "./baseline.ts";
 import { hashOf, type Hashes } from "./hashes.ts";
 import type { KeptArtifacts } from "./kept-artifacts.ts";
+import type { ServiceFiles } from "./service-files.ts";
 import { below, lstatOf, type Layers } from "./layers.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { walkUpper, type Found } from "./upper-walk.ts";
@@ -21,6 +22,7 @@ const WHOLE = 256n * 1024n;
 export interface CaptureInput {
   readonly layers: Layers;
   readonly baseline: Baseline;
+  readonly services: ServiceFiles | undefined;
   readonly bounds: Policy["evidence"];
   readonly artifacts: Artifacts;
   readonly remap: EngineFacts["remap"];
@@ -110,7 +112,7 @@ async function list(input: CaptureInput): Promise<{ listed: readonly Listed[]; c
     if (kind === undefined) continue;
     const entry = await describe(found, kind, input);
     // A folder that only lies on the way counts when something in it does.
-    if (entry.change.type === "directory" && kind === "C" && !isFolderChanged(found, baseline))
+    if (entry.change.type === "directory" && kind === "C" && !isFolderChanged(found, input))
       folders.set(found.path, entry);
     else listed.set(found.path, entry);
   }
@@ -130,12 +132,15 @@ async function list(input: CaptureInput): Promise<{ listed: readonly Listed[]; c
 /** Undefined: it is as it was. */
 async function kindOf(found: Found, input: CaptureInput): Promise<Change["kind"] | undefined> {
   const { path, now, before } = found;
-  const { baseline, remap, hashes, layers } = input;
+  const { baseline, services, remap, hashes, layers } = input;
   // What the image had and our preparations took away is in the baseline's absence of it, not the source's doing.
   if (!now) return baseline.wasGone(path) ? undefined : "D";
   if (baseline.isUntouched(path, now)) return now.isDirectory() && before ? "C" : undefined;
   const hash = () => hashOf(hashes, layers.upper, path, now);
   if (await baseline.isOurs(path, now, remap, hash)) return now.isDirectory() ? "C" : undefined;
+  if (services?.isGreeting(path, now, remap.uid) === true) return undefined;
+  if (services !== undefined && now.isFile() && baseline.isInPlace(path, now) && services.isGrown(path, now))
+    return undefined;
   if (baseline.has(path)) return "C";
   if (!before) return "A";
   return (await isCopyOnly(found, input)) ? undefined : "C";
@@ -155,8 +160,9 @@ async function isCopyOnly({ path, now, before }: Found, { hashes, layers }: Capt
 }
 
 /** Other names in it, another owner or mode; not merely one that something changed below. */
-function isFolderChanged({ path, now, before }: Found, baseline: Baseline): boolean {
+function isFolderChanged({ path, now, before }: Found, { baseline, services }: CaptureInput): boolean {
   if (!now) return true;
+  if (services?.isFolderOfTheirs(path) === true && baseline.isInPlace(path, now)) return false;
   if (baseline.isUntouched(path, now) || baseline.isFolderOfOurs(path)) return false;
   if (baseline.has(path) || !before?.stat.isDirectory()) return true;
   const { stat } = before;

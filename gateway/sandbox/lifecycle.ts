@@ -23,11 +23,15 @@ import { isAddressTaken, type SandboxNetwork } from "./network.ts";
 import { PristineFiles } from "./pristine.ts";
 import type { PasswordHasher } from "./password-hash.ts";
 import type { Past, PastKeeper } from "./past/keeper.ts";
-import { continuePids } from "./past/pids.ts";
+import { interfacesFile } from "./past/interfaces.ts";
+import { continuePids, FIRST_SERVICE } from "./past/pids.ts";
 import { waitForSsh } from "./probe.ts";
+import { ServiceFiles } from "./service-files.ts";
+import { forgetStart } from "./services.ts";
 import { containerSpec, macAddress } from "./spec.ts";
 import type { Strays } from "./strays.ts";
 import type { TarFile } from "./tar.ts";
+import { nameControlGroups } from "./units.ts";
 
 /** What every sandbox of a gateway is made with. */
 export interface SandboxKit {
@@ -71,6 +75,8 @@ export interface StartedSandbox {
 
 /** Milliseconds until sshd has to be up; 0.5 s on an idle machine. */
 const READY_WITHIN = 60_000;
+/** Milliseconds that journald gets for beginning a new file; 10 on an idle machine. */
+const FORGET_WITHIN = 30_000;
 
 /**
  * A sandbox's life is Created → Ready → Assigned → gone; each state has only the calls that it allows. Whoever has one has to
@@ -124,6 +130,7 @@ export class CreatedSandbox {
       created.#past = past;
       await container.archive.write([
         ...past.files,
+        interfacesFile(container.address, kit.network, past.installed),
         ...hostKeyFiles(kit.hostKeys, past.installed),
         memoryFile(policy.memory, past.installed),
       ]);
@@ -143,6 +150,8 @@ export class CreatedSandbox {
     const info = await container.inspect();
     const nameserver = network.gateway;
     const pid = info.State.Pid;
+    // Before the first process goes on: where it waits, the services are still to come.
+    if (disguise) await continuePids(pid, FIRST_SERVICE - 1);
     if (disguise) await disguise.dress({ info, nameserver, hostname: persona.hostname });
     else hideEngineResolver(info, nameserver);
     const kept = new KeptArtifacts();
@@ -154,6 +163,7 @@ export class CreatedSandbox {
     });
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     await disguise?.finish(info, signal);
+    nameControlGroups(pid);
     const layers = reachableLayers(info);
     if (container.facts.diskCap) {
       // Whether it is seen can only be told where the sandbox's root is.
@@ -167,9 +177,21 @@ export class CreatedSandbox {
     if (layers) await settled(layers);
     // What the services said at their start and sshd about our look at it: on a server that was long ago.
     if (this.#past) files?.cut(this.#past.logs);
+    if (this.#past && files) await forgetStart(pid, files, this.#past.files, FORGET_WITHIN);
     if (this.#past) await continuePids(pid, this.#past.pid);
     const baseline = layers ? await Baseline.take(layers) : new Baseline();
-    const parts = { kit: this.#kit, policy: this.#policy, container, accounts, baseline, layers, kept };
+    const services =
+      layers && new ServiceFiles(layers, baseline.paths, this.#past?.logs ?? [], persona.hostname);
+    const parts = {
+      kit: this.#kit,
+      policy: this.#policy,
+      container,
+      accounts,
+      baseline,
+      services,
+      layers,
+      kept,
+    };
     return new ReadySandbox(parts);
   }
 
@@ -184,6 +206,7 @@ interface Parts {
   readonly container: SandboxContainer;
   readonly accounts: AccountKeeper;
   readonly baseline: Baseline;
+  readonly services: ServiceFiles | undefined;
   readonly layers: Layers | undefined;
   /** What is kept of its files. */
   readonly kept: KeptArtifacts;
@@ -294,6 +317,7 @@ export class AssignedSandbox {
       layers: frozen ? layers : { ...layers, merged: undefined },
       bounds,
       baseline: this.#baseline,
+      services: this.#parts.services,
       artifacts: kit.artifacts,
       remap: container.facts.remap,
       hashes: this.#hashes,

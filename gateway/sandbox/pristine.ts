@@ -1,16 +1,18 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { EngineFacts } from "./engine-facts.ts";
 import type { TarFile } from "./tar.ts";
 
@@ -52,17 +54,20 @@ export class PristineFiles {
     return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
   }
 
-  /** Each file appears whole, as the system's own tools do it. */
+  /** Each file appears whole, as the system's own tools do it. A folder in which one only takes another's place stays as old as it was. */
   write(files: readonly TarFile[]): void {
     for (const { path, content, mode, uid, gid, modifiedAt } of files) {
       const at = this.#place(path);
       const target = content === undefined ? at : `${at}+`;
+      const folder = dirname(at);
+      const before = existsSync(at) ? lstatSync(folder) : undefined;
       if (content === undefined) mkdirSync(at, { mode: 0o700 });
       else writeFileSync(target, content, { flag: "wx", mode: 0o600 });
       chownSync(target, uid + this.#remap.uid, gid + this.#remap.gid);
       chmodSync(target, mode);
       utimesSync(target, modifiedAt, modifiedAt);
       if (target !== at) renameSync(target, at);
+      if (before) utimesSync(folder, before.atime, before.mtime);
     }
   }
 
@@ -75,6 +80,22 @@ export class PristineFiles {
       truncateSync(at, content.length);
       utimesSync(at, modifiedAt, modifiedAt);
     }
+  }
+
+  /** Gives folders and files that were put there their dates back. */
+  redate(files: readonly TarFile[]): void {
+    for (const { path, modifiedAt } of files) utimesSync(this.#place(path), modifiedAt, modifiedAt);
+  }
+
+  remove(path: string): void {
+    rmSync(this.#place(path));
+  }
+
+  /** Names of folders in a folder; none when there is no such folder. */
+  foldersIn(path: string): string[] {
+    const at = this.#place(path);
+    if (!lstatSync(at, { throwIfNoEntry: false })?.isDirectory()) return [];
+    return readdirSync(at, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name); // prettier-ignore
   }
 
   /** The folders on the way are folders: the image's own links would lead out, into the host. */

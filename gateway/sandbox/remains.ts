@@ -74,9 +74,16 @@ export async function removeControlGroups(container: string, folder = "/sys/fs/c
   for (const entry of entries) {
     if (!entry.isDirectory()) continue;
     const path = join(folder, entry.name);
-    if (entry.name.includes(container)) await rmdir(path).catch(() => undefined);
+    if (entry.name.includes(container)) await removeGroup(path);
     else if (depth > 1) await removeControlGroups(container, path, depth - 1);
   }
+}
+
+/** With those below it (units.ts). */
+async function removeGroup(path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true }).catch((): Dirent[] => []))
+    if (entry.isDirectory()) await removeGroup(join(path, entry.name));
+  await rmdir(path).catch(() => undefined);
 }
 
 function immortal(pids: readonly number[]): MitsubakoError {

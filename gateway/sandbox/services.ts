@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import { readlinkSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { PristineFiles } from "./pristine.ts";
+import type { TarFile } from "./tar.ts";
 
 /** Milliseconds. */
 const BETWEEN_LOOKS = 10;
@@ -37,12 +39,8 @@ function isReady(init: number): boolean {
 /** Without journald, /dev/log leads to rsyslogd, or is not there. It answers when it is past all that its start needs; about 10 ms. */
 async function missingLog(init: number, left: number): Promise<"journald" | undefined> {
   if (linkAt(`/proc/${init}/root/dev/log`)?.endsWith("/dev-log") !== true) return undefined;
-  // One's own user namespace cannot be entered, and root in it is root already.
-  const isOwn = linkAt(`/proc/${init}/ns/user`) === linkAt("/proc/self/ns/user");
-  const asItsRoot = isOwn ? [] : ["--user", "--setuid", "0", "--setgid", "0"];
-  const args = ["--target", String(init), "--mount", "--pid", ...asItsRoot, "--", "journalctl", "--sync"];
   try {
-    await promisify(execFile)("nsenter", args, { timeout: Math.ceil(Math.max(1, left)) });
+    await journalctl(init, "--sync", left);
     // What its answer leaves behind is on no server where nobody asked.
     rmSync(`/proc/${init}/root/run/systemd/journal/synced`, { force: true });
     return undefined;
@@ -50,6 +48,38 @@ async function missingLog(init: number, left: number): Promise<"journald" | unde
     // It does not listen yet, or has died and is started again: who waits is told by the time.
     return "journald";
   }
+}
+
+/** Runs in the sandbox, as its root. */
+async function journalctl(init: number, option: string, within: number): Promise<void> {
+  // One's own user namespace cannot be entered, and root in it is root already.
+  const isOwn = linkAt(`/proc/${init}/ns/user`) === linkAt("/proc/self/ns/user");
+  const asItsRoot = isOwn ? [] : ["--user", "--setuid", "0", "--setgid", "0"];
+  const args = ["--target", String(init), "--mount", "--pid", ...asItsRoot, "--", "journalctl", option];
+  await promisify(execFile)("nsenter", args, { timeout: Math.ceil(Math.max(1, within)) });
+}
+
+/**
+ * Takes from the journal what the services said at their start in this sandbox: on a server that was long ago, and `past` has it. The
+ * journal goes on in a new file; about 10 ms.
+ * @param within milliseconds. Where journald does not answer, its journal stays as it is.
+ */
+export async function forgetStart(
+  init: number,
+  files: PristineFiles,
+  past: readonly TarFile[],
+  within: number,
+) {
+  const journals = () =>
+    files.foldersIn("run/log/journal").flatMap((id) => {
+      const folder = `run/log/journal/${id}`;
+      return files.filesIn(folder).map((name) => `${folder}/${name}`);
+    });
+  if (!journals().some((path) => path.endsWith("/system.journal"))) return;
+  await journalctl(init, "--rotate", within).catch(() => undefined);
+  const kept = new Set(past.map(({ path }) => path));
+  for (const path of journals()) if (!kept.has(path) && !path.endsWith("/system.journal")) files.remove(path);
+  files.redate(past.filter(({ path }) => path.startsWith("run/log")));
 }
 
 function linkAt(path: string): string | undefined {

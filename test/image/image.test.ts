@@ -170,6 +170,53 @@ describe("a container of the sandbox image", () => {
     );
   });
 
+  it("tells of itself as a machine that has been up for as long as its kernel", async () => {
+    // Of the services' times, the minute: PID 1 may take one to start them.
+    const boot = Number(await server.run("awk '/btime/ { print $2 }' /proc/stat")) * 1000;
+    const minutes = [0, 1, 2].map((more) => new Date(boot + more * 60_000).toISOString().slice(11, 16));
+    const booted = new RegExp(` (?:${minutes.join("|")})\\b`);
+    assert.match(await server.run("who -b"), booted);
+    assert.match(await server.run("who -r"), /run-level 5/);
+    for (const unit of ["ssh", "cron", "networking"])
+      assert.match(await server.run(`systemctl status ${unit} | grep Active`), booted, unit);
+    // What was started later is as old as it is.
+    await server.run("systemctl restart nginx");
+    const age = /; (\S+) ago$/.exec(await server.run("systemctl status nginx | grep Active"))?.[1];
+    const process = Number(await server.run("ps -o etimes= -p $(cat /run/nginx.pid)"));
+    if (process < 60) assert.match(age ?? "", /^\d+s$/);
+    assert.match(
+      await server.run("systemctl list-timers"),
+      /left +n\/a +n\/a +apt-daily\.timer +apt-daily\.service\n/,
+    );
+  });
+
+  it("answers to hostnamectl, timedatectl, localectl and journalctl", async () => {
+    const host = await server.run("hostnamectl");
+    assert.match(
+      host,
+      /^ +Static hostname: \S+\n[^]*\n +Machine ID: [0-9a-f]{32}\n +Boot ID: [0-9a-f]{32}\n/,
+    );
+    assert.match(
+      host,
+      /\nOperating System: Debian GNU\/Linux 12 \(bookworm\)\n +Kernel: Linux \S+\n +Architecture: /,
+    );
+    assert.match(await server.run("timedatectl"), /^ +Local time: [^]*Time zone: Etc\/UTC \(UTC, \+0000\)/);
+    assert.match(await server.run("localectl"), /^ *System Locale: LANG=en_US\.UTF-8\n/);
+    await server.run("logger -t own 'a line of ours'");
+    await until(
+      async () => (await server.run("journalctl -t own -o cat")) === "a line of ours",
+      "the journal has it",
+    );
+  });
+
+  it("delivers mail", async () => {
+    await server.run("echo text | mail -s subject root");
+    await until(
+      async () => /\nSubject: subject\n[^]*\ntext$/.test(await server.run("cat /var/mail/root")),
+      "the mail is there",
+    );
+  });
+
   it("works by the gateway's settings though they lie nowhere", async () => {
     // What the gateway does for a login by key: a certificate by the server's own Ed25519 host key.
     await server.run(`printf '%s' '${publicKey.trim()}' >/tmp/once.pub`);

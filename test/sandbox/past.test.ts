@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import type { ByteString } from "../../gateway/model/bytes.ts";
 import { pastOf, type PastInput } from "../../gateway/sandbox/past/past.ts";
@@ -14,6 +19,7 @@ const INPUT: PastInput = {
   kernel: "6.1.0-30-amd64",
   installed: Date.UTC(2026, 2, 3, 10, 20, 30),
   booted: Date.UTC(2026, 6, 1, 4, 5, 6),
+  bootId: "0123456789abcdef0123456789abcdef",
   // A Wednesday.
   now: Date.UTC(2026, 7, 19, 14, 3, 2),
   accounts: {
@@ -22,6 +28,7 @@ const INPUT: PastInput = {
     group: bytes("root:x:0:\nadm:x:4:\nsudo:x:27:\nshadow:x:42:\nusers:x:100:\ncrontab:x:101:\n"),
     gshadow: bytes("root:*::\nsudo:*::\nusers:*::\n"),
   },
+  hasMail: true,
   skel: [{ name: ".profile", content: Buffer.from("# profile\n"), mode: 0o644, modifiedAt: new Date(0) }],
 };
 const past = pastOf(INPUT);
@@ -149,6 +156,48 @@ test("a machine that was installed today, or is up for longer than that, has a s
   for (const { path, modifiedAt } of young)
     assert.ok(modifiedAt.getTime() <= INPUT.now, `${path} ${modifiedAt.toISOString()}`);
   assert.ok(contentOf("var/log/wtmp", young).length > 0);
+});
+
+test("journald's own reader finds the journal whole, and in it what the logs tell of since the machine's start", async (t) => {
+  const now = INPUT.booted + 3 * DAY;
+  const files = pastOf({ ...INPUT, now });
+  const file = files.find(({ path }) => path.endsWith(".journal"));
+  assert.ok(file?.content);
+  const folder = await mkdtemp(join(tmpdir(), "mitsubako-journal-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, "system.journal");
+  await writeFile(path, file.content);
+  const read = async (...args: string[]) =>
+    (await promisify(execFile)("journalctl", ["--file", path, "--no-pager", "--utc", ...args])).stdout;
+  await read("--verify");
+  const logged = contentOf("var/log/auth.log", files).toString("latin1");
+  const messages = (await read("--output", "cat", "--unit", "ssh")).trimEnd().split("\n");
+  assert.ok(messages.length > 10);
+  assert.equal(messages[0], "Server listening on 0.0.0.0 port 22.");
+  for (const message of messages.slice(-5)) assert.ok(logged.includes(message), message);
+  assert.match(await read("--lines", "1", "--unit", "cron"), / srv01 CRON\[\d+\]: /);
+  assert.equal((await read("--field", "_BOOT_ID")).trim(), INPUT.bootId);
+});
+
+test("mail is only where there is somebody who brings it, and tells of the backups of the crontab", () => {
+  const none = pastOf({ ...INPUT, hasMail: false });
+  assert.deepEqual(
+    none.filter(({ path }) => /mail/.test(path)),
+    [],
+  );
+  const box = past.find(({ path }) => path.startsWith("var/mail/"));
+  assert.ok(box?.content);
+  const name = box.path.split("/").at(-1) ?? "";
+  const crontab = contentOf(`var/spool/cron/crontabs/${name}`).toString();
+  const subject = /^Subject: Cron <[^>]*> (.*)$/m.exec(Buffer.from(box.content).toString())?.[1] ?? "no";
+  assert.ok(crontab.includes(subject), subject);
+});
+
+test("what systemd's timers left is of the moments that the log has", () => {
+  const stamp = past.find(({ path }) => path.endsWith("/stamp-man-db.timer"));
+  assert.ok(stamp);
+  const lines = linesOf("syslog").filter((line) => line.includes("Starting man-db.service"));
+  assert.equal(Date.parse(lines.at(-1)?.split(" ")[0] ?? ""), stamp.modifiedAt.getTime());
 });
 
 test("nobody can come in as those who look after it, and no address of theirs is a stranger's", () => {

@@ -30,6 +30,7 @@ export function foldersOf(installed: Moment, midnight: Moment, crontabGroup: num
       folder(`var/lib/nginx/${name}`, installed + 14 * MINUTE, 0o700, WWW_DATA),
     ),
     folder("var/log", midnight),
+    folder("var/lib/systemd/timers", midnight),
     folder("var/spool/cron/crontabs", installed + 26 * HOUR, 0o1730, 0, crontabGroup),
     folder("var/www/html", installed + 72 * HOUR),
   ];

@@ -133,6 +133,6 @@ function crontab(cast: Cast, at: Date): string {
 # (/tmp/crontab.${cast.machineId.slice(0, 6)}/crontab installed on ${date})
 # (Cron version -- $Id: crontab.c,v 2.13 1994/01/17 03:20:37 vixie Exp $)
 # m h  dom mon dow   command
-40 ${BACKUP_HOUR} * * * ${backupScript(cast)} >/dev/null 2>&1
+40 ${BACKUP_HOUR} * * * ${backupScript(cast)} >/dev/null
 `;
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { hrtime } from "node:process";
 import { release, uptime } from "node:os";
 import { toByteString, type ByteString } from "../../model/bytes.ts";
@@ -20,7 +21,7 @@ export interface Past {
   readonly pid: number;
 }
 
-type OfImage = Pick<PastInput, "accounts" | "skel" | "installed">;
+type OfImage = Pick<PastInput, "accounts" | "skel" | "installed" | "hasMail">;
 
 /** Milliseconds for which a past is up to date: shorter than the time between two of its own events. */
 const FRESH = 5 * MINUTE;
@@ -62,6 +63,7 @@ export class PastKeeper {
         seed: this.#seed,
         hostname: this.#hostname,
         kernel: release(),
+        bootId: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim().replaceAll("-", ""),
         booted,
         now,
       });
@@ -96,5 +98,6 @@ async function readImage(archive: Archive): Promise<OfImage> {
     skel,
     // The image's build dated the system's files to a day of installation: see sandbox-image/age.py.
     installed: (await read("/etc/passwd")).entry.modifiedAt.getTime(),
+    hasMail: (await archive.stat("/usr/sbin/dma")) !== undefined,
   };
 }

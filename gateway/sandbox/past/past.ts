@@ -3,10 +3,13 @@ import { addAccount } from "../accounts.ts";
 import type { SkelFile } from "../home.ts";
 import type { TarFile } from "../tar.ts";
 import { linesOfKnock, linesOfVisit, type Line } from "./auth-log.ts";
+import { bootLines } from "./boot-lines.ts";
 import { castOf, type Cast } from "./cast.ts";
 import { Dice } from "./dice.ts";
 import { foldersOf } from "./folders.ts";
 import { homesOf } from "./homes.ts";
+import { journalOf } from "./journal.ts";
+import { mailOf } from "./mail.ts";
 import { pidAfter } from "./pids.ts";
 import { beginOfLastMonth, beginOfMonth, btmpOf, lastlogOf, wtmpOf } from "./login-records.ts";
 import { rotated, type LogFile } from "./rotation.ts";
@@ -22,10 +25,14 @@ export interface PastInput {
   readonly kernel: string;
   readonly installed: Moment;
   readonly booted: Moment;
+  /** The kernel's, 32 hexadecimal digits. */
+  readonly bootId: string;
   readonly now: Moment;
   /** As the image has them. */
   readonly accounts: AccountFiles;
   readonly skel: readonly SkelFile[];
+  /** Whether the image has a server for mail. */
+  readonly hasMail: boolean;
 }
 
 const ADM = 4;
@@ -40,7 +47,12 @@ export function pastOf(input: PastInput): readonly TarFile[] {
   const timeline = timelineOf(dice.for("timeline"), cast, installed, input.booted, now);
   const pidAt = (at: Moment) => pidOf(timeline, at);
   const system = systemLines(dice.for("system"), { cast, since: installed + HOUR, now, pidAt });
-  const auth = [...authLines(dice.for("auth"), timeline, pidAt), ...system.auth].filter(({ at }) => at < now);
+  const boots = bootLines(timeline.boots.filter((boot) => boot > now - KEPT));
+  const happened = ({ at }: Line) => at < now;
+  const auth = [...authLines(dice.for("auth"), timeline, pidAt), ...system.auth, ...boots.auth].filter(
+    happened,
+  );
+  const syslog = [...system.syslog, ...boots.syslog].filter(happened);
   const page = pageOf(cast, installed + 3 * DAY < now ? installed + 3 * DAY : installed + HOUR);
   const render = ({ at, text }: Line) => `${logTime(at)} ${hostname} ${text}`;
   const weekly = (name: string, lines: readonly Line[]) =>
@@ -60,12 +72,29 @@ export function pastOf(input: PastInput): readonly TarFile[] {
     },
     page,
     ...weekly("auth.log", auth),
-    ...weekly("syslog", system.syslog),
+    ...weekly("syslog", syslog),
     ...weekly("cron.log", system.cron),
     ...["kern.log", "user.log"].flatMap((name) => weekly(name, [])),
     ...rotated(NGINX_ACCESS, requests, now, ({ text }) => text),
     ...rotated(NGINX_ERROR, [], now, ({ text }) => text),
     ...loginRecords(timeline, input, pidAt),
+    ...[...system.timers].map(([name, at]) => ({
+      ...ROOT,
+      path: `var/lib/systemd/timers/stamp-${name}.timer`,
+      content: Buffer.alloc(0),
+      mode: 0o644,
+      modifiedAt: new Date(at),
+    })),
+    ...journalOf(
+      {
+        ...input,
+        dice: dice.for("journal"),
+        machineId: cast.machineId,
+        group: groupId(input.accounts, "systemd-journal"),
+      },
+      sorted([...auth, ...syslog]),
+    ),
+    ...(input.hasMail ? mailFiles(dice.for("mail"), input, cast) : []),
     ...foldersOf(installed, midnight.getTime(), crontabGroup),
     { ...ROOT, path: "var/log/nginx", mode: 0o755, gid: ADM, modifiedAt: midnight },
   ];
@@ -179,6 +208,18 @@ function text(content: string): Buffer {
 
 function groupId({ group }: AccountFiles, name: string): number {
   return Number(new RegExp(`^${name}:[^:]*:(\\d+):`, "m").exec(group)?.[1] ?? 0);
+}
+
+function mailFiles(dice: Dice, { hostname, installed, now, accounts }: PastInput, cast: Cast): TarFile[] {
+  const name = {
+    ...ROOT,
+    path: "etc/mailname",
+    content: Buffer.from(`${hostname}\n`),
+    mode: 0o644,
+    modifiedAt: new Date(installed),
+  };
+  const group = groupId(accounts, "mail");
+  return [name, ...mailOf(dice, { cast, hostname, since: installed + 2 * DAY, now, group })];
 }
 
 function sorted(lines: readonly Line[]): Line[] {

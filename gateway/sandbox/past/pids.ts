@@ -2,6 +2,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { SECOND, type Moment } from "./timeline.ts";
 
+/** Of the first service that a machine's start brings up; what systemd does before takes as many. */
+export const FIRST_SERVICE = 412;
+
 /** One a minute, and round before the end of the 15 bits that a small machine has for them. */
 export function pidAfter(boot: Moment, at: Moment): number {
   return 640 + (Math.floor((at - boot) / (53 * SECOND)) % 31_000);

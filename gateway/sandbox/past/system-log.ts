@@ -7,6 +7,8 @@ export interface SystemLines {
   readonly syslog: readonly Line[];
   readonly cron: readonly Line[];
   readonly auth: readonly Line[];
+  /** When each of systemd's timers was due last, by its name without the ending. */
+  readonly timers: ReadonlyMap<string, Moment>;
 }
 
 /** What cron and systemd's timers did, for as long as logs are kept. */
@@ -24,7 +26,9 @@ export function systemLines(
     auth.push({ at: at + 1, text: `${session} opened for user ${user}(uid=${uid}) by (uid=0)` });
     auth.push({ at: at + 60, text: `${session} closed for user ${user}` });
   };
+  const due = new Map<string, Moment>();
   const timer = (at: Moment, unit: string, what: string, took: number) => {
+    if (at > since && at < now) due.set(unit.replace(/\.service$/, ""), at);
     timers.push({ at, text: `systemd[1]: Starting ${unit} - ${what}...` });
     timers.push({ at: at + took, text: `systemd[1]: ${unit}: Deactivated successfully.` });
     timers.push({ at: at + took + 1, text: `systemd[1]: Finished ${unit} - ${what}.` });
@@ -37,7 +41,7 @@ export function systemLines(
     job(at + 17 * MINUTE, "root", 0, "cd / && run-parts --report /etc/cron.hourly");
     const ofDay = (hour % DAY) / HOUR;
     if (ofDay === BACKUP_HOUR)
-      job(at + 40 * MINUTE, cast.deploy.name, DEPLOY_UID, `${backupScript(cast)} >/dev/null 2>&1`);
+      job(at + 40 * MINUTE, cast.deploy.name, DEPLOY_UID, `${backupScript(cast)} >/dev/null`);
     if (ofDay === 6) job(at + 25 * MINUTE, "root", 0, DAILY);
     if (ofDay === 6 && new Date(hour).getUTCDay() === 0) job(at + 47 * MINUTE, "root", 0, WEEKLY);
     if (ofDay === 0) {
@@ -56,6 +60,7 @@ export function systemLines(
     cron: cron.filter(happened),
     auth: auth.filter(happened),
     syslog: [...cron, ...timers].filter(happened),
+    timers: due,
   };
 }
 

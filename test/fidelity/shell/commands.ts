@@ -216,6 +216,15 @@ lastlog -u root | head -1
 date +%Z
 date +%Y
 timedatectl | head -3
+timedatectl | tail -3
+hostnamectl | cut -d: -f1
+hostnamectl status | tail -4
+localectl
+systemctl list-timers | wc -l
+systemctl status cron | head -3
+systemctl status networking | head -3
+who -r
+mail -H 2>&1 | head -1
 cat /etc/timezone
 ps -p 1 -o pid,comm,args
 ps -e -o comm= | sort -u

@@ -27,6 +27,10 @@ export const KNOWN: readonly Known[] = [
     what: "the network: a cable with another end, no IPv6, another address; the plain machine has no neighbour",
     commands: /^ip |ifconfig|\barp|if_inet6|net\/route|iflink|route -n|netstat|\bss\b|class\/net|sysctl -a/,
   },
+  {
+    what: "the plain machine has just been made: nothing is in its journal and mail",
+    commands: /journalctl|^mail/,
+  },
   // Other processes and disks of this machine come and go between the two answers.
   {
     what: "moments",

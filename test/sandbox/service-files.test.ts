@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { ByteString } from "../../gateway/model/bytes.ts";
+import { ServiceFiles } from "../../gateway/sandbox/service-files.ts";
+
+const AUTH = "/var/log/auth.log" as ByteString;
+const LINE =
+  "2026-11-29T19:38:06.208980+00:00 srv01 sshd[9]: Accepted password for root from 192.0.2.7 port 4 ssh2\n";
+
+/** A layer with one file that was handed over, and whether it counts as grown after something was done to it. */
+function handOver(t: TestContext, path: ByteString, content: Buffer | string) {
+  const upper = mkdtempSync(join(tmpdir(), "mitsubako-service-files-"));
+  t.after(() => {
+    rmSync(upper, { recursive: true });
+  });
+  const file = join(upper, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  const services = new ServiceFiles({ upper, lowers: [], merged: undefined }, [path], [], "srv01");
+  return {
+    file,
+    isGrown: () => services.isGrown(path, lstatSync(file, { bigint: true })),
+    isGreeting: () => services.isGreeting(path, lstatSync(file, { bigint: true }), process.getuid?.() ?? 0),
+  };
+}
+
+function record(type: number, user: string, at: number): Buffer {
+  const bytes = Buffer.alloc(384);
+  bytes.writeInt16LE(type, 0);
+  bytes.write(user, 44, "latin1");
+  bytes.writeInt32LE(at, 340);
+  return bytes;
+}
+
+test("a log that its service went on writing is no news", (t) => {
+  const { file, isGrown } = handOver(t, AUTH, LINE);
+  appendFileSync(file, LINE.repeat(3));
+  assert.equal(isGrown(), true);
+  appendFileSync(file, LINE);
+  assert.equal(isGrown(), true);
+});
+
+test("a log that was cut, changed or written to by hand is", (t) => {
+  const damages: readonly ((file: string) => void)[] = [
+    (file) => {
+      truncateSync(file, 0);
+    },
+    (file) => {
+      writeFileSync(file, LINE);
+    },
+    (file) => {
+      writeFileSync(file, LINE.replace("192.0.2.7", "192.0.2.8") + LINE.repeat(3));
+    },
+    (file) => {
+      appendFileSync(file, `${LINE}owned\n`);
+    },
+    (file) => {
+      appendFileSync(file, Buffer.from("7f454c4602010100", "hex"));
+    },
+    (file) => {
+      appendFileSync(file, `${LINE.trimEnd()}\0\n`);
+    },
+    // What was handed over and nothing else: whatever came since was taken out.
+    (file) => {
+      writeFileSync(file, LINE.repeat(2));
+    },
+  ];
+  for (const damage of damages) {
+    const { file, isGrown } = handOver(t, AUTH, LINE.repeat(2));
+    damage(file);
+    assert.equal(isGrown(), false, damage.toString());
+  }
+});
+
+test("what was seen once cannot be taken out later", (t) => {
+  const { file, isGrown } = handOver(t, AUTH, LINE);
+  appendFileSync(file, LINE.replace("root", "deploy") + LINE);
+  assert.equal(isGrown(), true);
+  writeFileSync(file, LINE.repeat(4));
+  assert.equal(isGrown(), false);
+});
+
+test("records of logins grow, and are not emptied", (t) => {
+  const wtmp = handOver(t, "/var/log/wtmp" as ByteString, record(2, "reboot", 5));
+  appendFileSync(wtmp.file, record(7, "root", 9));
+  assert.equal(wtmp.isGrown(), true);
+  appendFileSync(wtmp.file, record(0, "", 0));
+  assert.equal(wtmp.isGrown(), false);
+  const utmp = handOver(t, "/run/utmp" as ByteString, record(2, "reboot", 5));
+  writeFileSync(utmp.file, Buffer.concat([record(2, "reboot", 5), record(8, "", 10)]));
+  assert.equal(utmp.isGrown(), true);
+  writeFileSync(utmp.file, Buffer.concat([record(2, "reboot", 5), Buffer.alloc(384)]));
+  assert.equal(utmp.isGrown(), false);
+  writeFileSync(utmp.file, "no record");
+  assert.equal(utmp.isGrown(), false);
+});
+
+test("the time of a last login goes on, never back", (t) => {
+  const login = (at: number) => {
+    const bytes = Buffer.alloc(292);
+    bytes.writeInt32LE(at, 0);
+    bytes.write(at > 0 ? "pts/0" : "", 4, "latin1");
+    return bytes;
+  };
+  const { file, isGrown } = handOver(t, "/var/log/lastlog" as ByteString, login(50));
+  writeFileSync(file, Buffer.concat([login(60), login(0), login(61)]));
+  assert.equal(isGrown(), true);
+  for (const content of [login(0), login(40), login(50)]) {
+    writeFileSync(file, content);
+    assert.equal(isGrown(), false);
+  }
+});
+
+test("a journal is the same as long as its numbers go on without a gap", (t) => {
+  const head = (count: number, last: number, id = 1) => {
+    const bytes = Buffer.alloc(4096);
+    bytes.write("LPKSHHRH", 0, "latin1");
+    bytes.writeUInt8(id, 24);
+    bytes.writeBigUInt64LE(BigInt(count), 152);
+    bytes.writeBigUInt64LE(BigInt(last), 160);
+    bytes.writeBigUInt64LE(BigInt(10), 168);
+    return bytes;
+  };
+  const path = `/run/log/journal/${"0".repeat(32)}/system.journal` as ByteString;
+  const { file, isGrown } = handOver(t, path, head(2, 11));
+  writeFileSync(file, head(5, 14));
+  assert.equal(isGrown(), true);
+  for (const content of [head(1, 10), head(4, 14), head(5, 14, 2), Buffer.from("x")]) {
+    writeFileSync(file, content);
+    assert.equal(isGrown(), false);
+  }
+});
+
+test("no other file is a service's, and no other greeting", (t) => {
+  const other = handOver(t, "/etc/crontab" as ByteString, LINE);
+  appendFileSync(other.file, LINE);
+  assert.equal(other.isGrown(), false);
+  const greeting = handOver(t, "/run/motd.dynamic" as ByteString, "Linux srv01 pwned\n");
+  assert.equal(greeting.isGreeting(), false);
+});
