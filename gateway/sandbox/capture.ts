@@ -139,6 +139,7 @@ async function kindOf(found: Found, input: CaptureInput): Promise<Change["kind"]
   const hash = () => hashOf(hashes, layers.upper, path, now);
   if (await baseline.isOurs(path, now, remap, hash)) return now.isDirectory() ? "C" : undefined;
   if (services?.isGreeting(path, now, remap.uid) === true) return undefined;
+  if (services?.isNote(path, now, remap.uid) === true) return undefined;
   if (services !== undefined && now.isFile() && baseline.isInPlace(path, now) && services.isGrown(path, now))
     return undefined;
   if (baseline.has(path)) return "C";

@@ -36,7 +36,11 @@ const GREETING = "/run/motd.dynamic";
 const JOURNAL = /^\/run\/log\/journal\/[0-9a-f]{32}\/system\.journal$/;
 const JOURNAL_HEADER = 184;
 /** Names come and go in these as services write; what matters among them is listed by itself. */
-const FOLDERS = /^\/(run|var\/log)$/;
+const FOLDERS = /^\/(run|var\/log|run\/systemd\/journal\/streams)$/;
+/** journald's notes about services that write to it by a pipe: numbers and names, a line each. */
+const STREAM = /^\/run\/systemd\/journal\/streams\/\d+:\d+$/;
+const NOTE = /^# This is private data\. Do not parse\.?\n(?:[A-Z_]+=[\w. :/-]*\n)*$/;
+const MOST_NOTE_BYTES = 1024n;
 
 /**
  * Tells what a sandbox's services write by themselves from what somebody did to it. A log that only grew, by what its service
@@ -74,6 +78,12 @@ export class ServiceFiles {
   isGreeting(path: ByteString, now: BigIntStats, root: number): boolean {
     if (path !== GREETING || !now.isFile() || Number(now.uid) !== root || now.nlink !== 1n) return false;
     return now.size === BigInt(this.#greeting.length) && this.#read(path).equals(this.#greeting);
+  }
+
+  isNote(path: ByteString, now: BigIntStats, root: number): boolean {
+    if (!STREAM.test(path) || !now.isFile() || Number(now.uid) !== root || now.size > MOST_NOTE_BYTES)
+      return false;
+    return now.nlink === 1n && NOTE.test(this.#read(path).toString("latin1"));
   }
 
   /** A file that is still the one that was handed over, of the same owner and mode. The sandbox is frozen. */

@@ -31,6 +31,7 @@ function handOver(t: TestContext, path: ByteString, content: Buffer | string) {
   return {
     file,
     isGrown: () => services.isGrown(path, lstatSync(file, { bigint: true })),
+    isNote: () => services.isNote(path, lstatSync(file, { bigint: true }), process.getuid?.() ?? 0),
     isGreeting: () => services.isGreeting(path, lstatSync(file, { bigint: true }), process.getuid?.() ?? 0),
   };
 }
@@ -139,6 +140,19 @@ test("a journal is the same as long as its numbers go on without a gap", (t) => 
   for (const content of [head(1, 10), head(4, 14), head(5, 14, 2), Buffer.from("x")]) {
     writeFileSync(file, content);
     assert.equal(isGrown(), false);
+  }
+});
+
+test("journald's notes are its own as long as they are notes", (t) => {
+  const note = "# This is private data. Do not parse\nPRIORITY=6\nIDENTIFIER=org.freedesktop.timedate1\n";
+  for (const [content, isNote] of [
+    [note, true],
+    [`${note}#!/bin/sh\n`, false],
+    ["", false],
+    [note + "A=b\n".repeat(300), false],
+  ] as const) {
+    const { file, isNote: seen } = handOver(t, "/run/systemd/journal/streams/9:17" as ByteString, content);
+    assert.equal(seen(), isNote, file);
   }
 });
 
