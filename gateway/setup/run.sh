@@ -58,13 +58,13 @@ bring_engine
 case $purpose in
 serve) exec node gateway/main.ts serve "$@" ;;
 bench)
-    node gateway/setup/prepare-image.ts
+    node gateway/setup/prepare-image.ts debian-12
     # `npm run bench -- recording` and others: a part by its name.
     exec node "test/bench/${1:-main}.ts"
     ;;
 test)
     # Before the tests, so that no two of them build it at once.
-    node gateway/setup/prepare-image.ts
+    node gateway/setup/prepare-image.ts debian-12 debian-13
     told=$(mktemp -d)
     trap 'rm -rf -- "$told"' EXIT
     # Arguments are files, or options of node --test; without a file among them all are meant.

@@ -36,9 +36,12 @@ export class ImageContainer implements AsyncDisposable {
   }
 
   /** `files`: contents by absolute path, put there before the start, root's, mode 0600. */
-  static async start(files: Readonly<Record<string, string>> = {}): Promise<ImageContainer> {
+  static async start(
+    files: Readonly<Record<string, string>> = {},
+    persona = "debian-12",
+  ): Promise<ImageContainer> {
     const container = await docker.createContainer({
-      Image: imageReference("debian-12"),
+      Image: imageReference(persona),
       Hostname: "srv01",
       Labels: { mitsubako: "1", "mitsubako.purpose": "test" },
       HostConfig: {
