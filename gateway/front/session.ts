@@ -104,7 +104,9 @@ async function livesThrough(
     hostKeys,
     offer: persona.offer,
     ...(persona.moduli === undefined ? {} : { moduli: persona.moduli }),
-    signatureAlgorithms: persona.signatureAlgorithms,
+    withheld: persona.withheld,
+    extensions: persona.extensions,
+    strict: false, // unless the persona's own offer says so
     signal: ending.signal,
     observer: {
       clientVersion: (line) => {
@@ -127,12 +129,13 @@ async function livesThrough(
     leg,
     ending,
   });
+  const banner = terms.banner ?? persona.banner;
   const result = await serveUserauth(downstream, {
     methods: terms.methods ?? persona.methods,
     maxTries: terms.maxTries,
     signatureAlgorithms: persona.signatureAlgorithms,
     hostKeys,
-    ...(terms.banner === undefined ? {} : { banner: terms.banner }),
+    ...(banner === undefined ? {} : { banner }),
     signal: ending.signal,
     decide: (attempt) => authenticator.decide(attempt),
   });

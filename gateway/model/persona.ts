@@ -1,3 +1,5 @@
+import type { Extension } from "./learned.ts";
+
 /** The server we pretend to be. Learned from the image's own sshd when the image is built. */
 export interface Persona {
   readonly name: string;
@@ -6,7 +8,7 @@ export interface Persona {
   readonly hostname: string;
   /** Identification string without CR LF, as its sshd sends it. */
   readonly identification: string;
-  /** What its sshd offers and we have, in its order. */
+  /** What its sshd offers and we have, in its order; with the names among `kex` that say what else it understands. */
   readonly offer: {
     readonly kex: readonly string[];
     readonly hostKey: readonly string[];
@@ -14,7 +16,11 @@ export interface Persona {
     readonly mac: readonly string[];
     readonly compression: readonly string[];
   };
-  /** `server-sig-algs` of its EXT_INFO (RFC 8308). */
+  /** Key exchanges of the offer that clients known to get them wrong are not offered. */
+  readonly withheld: readonly string[];
+  /** Its EXT_INFO (RFC 8308), in its order. */
+  readonly extensions: readonly Extension[];
+  /** What a client's key may sign with: what its EXT_INFO says, or what we can verify where it has none. */
   readonly signatureAlgorithms: readonly string[];
   /** Methods that can continue, as in its USERAUTH_FAILURE. */
   readonly methods: readonly ("publickey" | "password" | "keyboard-interactive")[];

@@ -32,7 +32,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   replay: ["model", "recording", "ssh", "evidence", "events", "index"],
   dashboard: ["model", "log", "recording", "ssh", "evidence", "events", "index", "replay"],
 
-  setup: ["model", "log", "policy", "sandbox", "firewall"],
+  // It asks a new image's sshd what it says of itself.
+  setup: ["model", "log", "policy", "ssh", "sandbox", "firewall"],
   // The composition root: builds warden and fronts out of everything.
   serve: [
     ...["model", "log", "policy", "ssh", "sandbox", "firewall", "recording", "evidence", "events", "index"],
@@ -66,6 +67,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "policy/",
     "warden/",
     "sandbox/image/learned.ts",
+    "sandbox/image/persona-file.ts",
   ],
   yaml: ["policy/"],
   re2js: ["policy/"],

@@ -31,6 +31,9 @@ export const MSG = {
   CHANNEL_REQUEST: 98,
   CHANNEL_SUCCESS: 99,
   CHANNEL_FAILURE: 100,
+  /** OpenSSH's PROTOCOL, section 1.9; since 9.5. */
+  PING: 192,
+  PONG: 193,
 } as const;
 
 /** SSH_MSG_DISCONNECT reason codes that are used here (RFC 4250 section 4.2.2). OpenSSH uses 2 for nearly everything it says itself. */

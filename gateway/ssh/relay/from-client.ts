@@ -1,11 +1,15 @@
 import { buildGlobalRequest, buildRequestFailure, parseGlobal } from "../messages/global.ts";
 import { isConnectionMessage, MSG } from "../messages/numbers.ts";
+import { Reader } from "../messages/reader.ts";
+import { payload as build, string } from "../messages/writer.ts";
 import { Direction, type DirectionOptions } from "./direction.ts";
 import { PROVE_REQUEST, type HostKeyProofs } from "./host-key-proofs.ts";
 import type { PendingReplies, Substitute } from "./pending-replies.ts";
 
 /** Over this many replies that upstream owes, the client is not read; honest clients have a handful open. */
 const MOST_PENDING = 1024;
+/** Nor with more than this of pongs to come. */
+const MOST_PENDING_BYTES = 1 << 20;
 
 /**
  * A request that every sshd answers with a failure and nothing else (OpenSSH's client sends it with ServerAliveInterval). It goes upstream in the
@@ -36,13 +40,17 @@ export class FromClient extends Direction {
   }
 
   protected override get held(): boolean {
-    return this.#pending.length > MOST_PENDING;
+    return this.#pending.length > MOST_PENDING || this.#pending.bytes > MOST_PENDING_BYTES;
   }
 
   protected override take(payload: Buffer, sequence: number): void {
     const type = payload[0] ?? 0;
     if (this.bounds?.allowsRequest(payload) === false) {
       this.#onFlood();
+      return;
+    }
+    if (type === MSG.PING) {
+      this.#answerHere({ kind: "pong", payload: build(MSG.PONG, string(new Reader(payload, 1).string())) });
       return;
     }
     if (!isConnectionMessage(type)) {

@@ -71,6 +71,9 @@ export class FromServer extends Direction {
       case "unimplemented":
         this.forward(buildPayload(MSG.UNIMPLEMENTED, u32(substitute.sequence)));
         break;
+      case "pong":
+        this.forward(substitute.payload);
+        break;
     }
     this.opposite?.regulate(); // One less is owed to the client.
   }

@@ -3,7 +3,9 @@ export type Substitute =
   /** A reply of ours to a global request, once it is made. It never rejects. */
   | { readonly kind: "reply"; readonly payload: Promise<Buffer> }
   /** SSH_MSG_UNIMPLEMENTED for the client's packet with this number. */
-  | { readonly kind: "unimplemented"; readonly sequence: number };
+  | { readonly kind: "unimplemented"; readonly sequence: number }
+  /** The answer to a ping. */
+  | { readonly kind: "pong"; readonly payload: Buffer };
 
 /**
  * Replies to global requests carry no number: they come in the order of the requests (RFC 4254 section 4). This remembers, for each one that
@@ -12,6 +14,12 @@ export type Substitute =
 export class PendingReplies {
   #entries: (Substitute | undefined)[] = [];
   #head = 0;
+  #bytes = 0;
+
+  /** Of the pongs that wait. A ping brings up to 256 KiB, which go back. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   get length(): number {
     return this.#entries.length - this.#head;
@@ -20,6 +28,7 @@ export class PendingReplies {
   /** The next reply but those pending is the client's (undefined) or is to be replaced. */
   push(entry: Substitute | undefined): void {
     this.#entries.push(entry);
+    if (entry?.kind === "pong") this.#bytes += entry.payload.length;
   }
 
   /** What the reply that came now stands for; undefined for the client's, and for one that nobody asked for. */
@@ -27,6 +36,7 @@ export class PendingReplies {
     if (this.length === 0) return undefined;
     const entry = this.#entries[this.#head];
     this.#entries[this.#head++] = undefined;
+    if (entry?.kind === "pong") this.#bytes -= entry.payload.length;
     if (this.#head === this.#entries.length) {
       this.#entries = [];
       this.#head = 0;

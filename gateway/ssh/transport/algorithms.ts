@@ -23,8 +23,9 @@ export const STRICT_CLIENT = "kex-strict-c-v00@openssh.com";
 export const STRICT_SERVER = "kex-strict-s-v00@openssh.com";
 /** RFC 8308 section 2.1. */
 export const EXT_INFO_CLIENT = "ext-info-c";
+export const EXT_INFO_SERVER = "ext-info-s";
 
-const NOT_KEX = new Set<string>([STRICT_CLIENT, STRICT_SERVER, EXT_INFO_CLIENT, "ext-info-s"]);
+const NOT_KEX = new Set<string>([STRICT_CLIENT, STRICT_SERVER, EXT_INFO_CLIENT, EXT_INFO_SERVER]);
 
 export type Agreement =
   { readonly agreed: Agreed } | { readonly agreed: undefined; readonly problem: string };

@@ -28,12 +28,14 @@ const PREFERRED = {
  */
 export async function connectTransport(socket: Socket, options: ConnectOptions): Promise<Connection> {
   const lists = { ...PREFERRED, ...options.offer };
-  const provable = options.hostKeys.flatMap(({ type }) => algorithmsOf(type));
+  const { hostKeys } = options;
+  const provable = hostKeys === "any" ? lists.hostKey : hostKeys.flatMap(({ type }) => algorithmsOf(type));
   const markers = [EXT_INFO_CLIENT, ...(options.strict === false ? [] : [STRICT_CLIENT])];
   const connection = new Connection(socket, {
     role: {
       kind: "client",
-      expected: options.hostKeys.map(({ publicKey }) => blobOf(publicKey)),
+      expected: hostKeys === "any" ? hostKeys : hostKeys.map(({ publicKey }) => blobOf(publicKey)),
+      observer: options.observer,
     },
     identification: options.identification,
     offer: symmetricOffer({
@@ -41,6 +43,7 @@ export async function connectTransport(socket: Socket, options: ConnectOptions):
       kex: [...lists.kex, ...markers],
       hostKey: lists.hostKey.filter((name) => provable.includes(name)),
     }),
+    withheld: [],
     rekey: options.rekey ?? {},
     signal: options.signal,
     onIdentification: () => undefined,

@@ -1,7 +1,10 @@
 import type { Socket } from "node:net";
+import { EXT_INFO_IN_AUTH, parseExtInfo } from "../messages/ext-info.ts";
 import { buildDisconnect } from "../messages/general.ts";
 import { DISCONNECT_CODE, MSG } from "../messages/numbers.ts";
+import { Reader } from "../messages/reader.ts";
 import { payload as build, u32 } from "../messages/writer.ts";
+import { EXT_INFO_SERVER } from "./algorithms.ts";
 import type { Opener, Sealer } from "./ciphers/direction.ts";
 import { closeInOrder, closeRefused } from "./closing.ts";
 import { Deflater, Inflater } from "./compression.ts";
@@ -11,7 +14,7 @@ import { IdentificationReader, quirksOf } from "./identification.ts";
 import { KeyExchange, type ExchangeRole, type ExchangeWire } from "./key-exchange.ts";
 import type { KexInit } from "./kexinit.ts";
 import { AFTER_LOGIN, BEFORE_LOGIN, needNewKeys, READ_AT_ONCE, type RekeyLimits } from "./limits.ts";
-import { KEX_MSG, LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
+import { KEX_MSG, LAST_DISPATCHED, LEAST_LOCAL_TYPE, LEAST_TYPE } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
 import { PacketWriter } from "./packet-writer.ts";
@@ -22,6 +25,7 @@ export interface ConnectionSetup {
   readonly role: ExchangeRole;
   readonly identification: string;
   readonly offer: KexInit;
+  readonly withheld: readonly string[];
   readonly rekey: RekeyLimits;
   readonly signal: AbortSignal | undefined;
   /** The peer's identification line, or what came instead. */
@@ -48,6 +52,9 @@ export class Connection implements Transport, ExchangeWire {
   readonly #outbox: Outbox;
   readonly #reader = new PacketReader();
   readonly #writer: PacketWriter;
+  wantsExtInfoInAuth = false;
+  /** Once there was one, or the service was granted. */
+  #extInfoIsLate = false;
   #identified = false;
   #noRekey = false;
   #authenticated = false;
@@ -124,9 +131,14 @@ export class Connection implements Transport, ExchangeWire {
       return false;
     }
     this.#write(payload);
-    if (this.role === "server" && payload[0] === MSG.USERAUTH_SUCCESS) this.#loggedIn();
+    if (this.role === "server") this.#noteSent(payload[0]);
     this.#rekeyIfDue();
     return this.#hasRoom();
+  }
+
+  #noteSent(type: number | undefined): void {
+    if (type === MSG.USERAUTH_SUCCESS) this.#loggedIn();
+    if (type === MSG.SERVICE_ACCEPT) this.#extInfoIsLate = true;
   }
 
   sendUnimplemented(sequence: number): void {
@@ -250,8 +262,8 @@ export class Connection implements Transport, ExchangeWire {
     this.#exchange.peerIdentification = step.line;
     const quirks = quirksOf(step.software);
     this.#noRekey = quirks.noRekey;
-    if (quirks.badCurve25519) this.#exchange.withdraw("curve25519-sha256@libssh.org");
-    if (quirks.oldGroupExchange) this.#exchange.withdraw("diffie-hellman-group-exchange-sha256");
+    for (const kex of quirks.misunderstood)
+      if (this.#setup.withheld.includes(kex)) this.#exchange.withdraw(kex);
     if (this.role === "server") this.#exchange.begin();
     this.#reader.push(step.rest);
   }
@@ -294,7 +306,7 @@ export class Connection implements Transport, ExchangeWire {
   #dispatch(bytes: Buffer): TransportHandler | undefined {
     const type = bytes[0] ?? 0;
     const { sequence } = this.#reader;
-    if (type < LEAST_TYPE || type >= LEAST_LOCAL_TYPE) {
+    if (type < LEAST_TYPE || (type >= LEAST_LOCAL_TYPE && !this.#knowsPings)) {
       const told = `Invalid ssh2 packet type: ${type}`;
       throw new ProtocolError(told, told);
     }
@@ -311,10 +323,11 @@ export class Connection implements Transport, ExchangeWire {
       return undefined;
     }
     if (type === MSG.EXT_INFO) {
-      // OpenSSH 9.2's server has no use for a client's and says so.
-      if (this.role === "server") this.#exchange.unexpected(type, sequence);
+      this.#takeExtInfo(bytes, sequence);
       return undefined;
     }
+    if (type > LAST_DISPATCHED) throw new ProtocolError(`a packet of type ${type}`);
+    if ((type === MSG.PING || type === MSG.PONG) && !this.#isForHandler(bytes, sequence)) return undefined;
     if (this.#exchange.skips()) return undefined;
     if (type >= KEX_TYPES.first && type <= KEX_TYPES.last) {
       if (type === KEX_MSG.NEWKEYS && this.#exchange.strict) this.#reader.resetSequence();
@@ -338,6 +351,43 @@ export class Connection implements Transport, ExchangeWire {
     if (type === MSG.USERAUTH_SUCCESS && this.role === "client") this.#loggedIn();
     handler.payload(bytes, sequence);
     return handler;
+  }
+
+  #takeExtInfo(bytes: Buffer, sequence: number): void {
+    const { role } = this.#setup;
+    if (role.kind === "client") {
+      const message = parseExtInfo(bytes);
+      if (message.kind !== "malformed") role.observer?.extensions(message.extensions);
+      return;
+    }
+    if (this.#exchange.initial || this.#extInfoIsLate || !this.#exchange.wantsExtInfo || !this.#saysExtInfo) {
+      // OpenSSH 9.2's server has no use for a client's and says so; later ones take one, of those who asked for theirs.
+      this.#exchange.unexpected(bytes[0] ?? 0, sequence);
+      return;
+    }
+    this.#extInfoIsLate = true;
+    const message = parseExtInfo(bytes);
+    if (message.kind === "malformed") throw new ProtocolError("malformed EXT_INFO");
+    this.wantsExtInfoInAuth = message.extensions.some(({ name }) => name === EXT_INFO_IN_AUTH);
+  }
+
+  /** Whether we announce that a client's EXT_INFO is understood. */
+  get #saysExtInfo(): boolean {
+    return this.#setup.offer.kex.includes(EXT_INFO_SERVER);
+  }
+
+  get #knowsPings(): boolean {
+    const { role } = this.#setup;
+    return role.kind === "server" && role.pings;
+  }
+
+  /** A ping after the login: whoever answers what was said before it answers it too. sshd has no answer before that, and none to a PONG. */
+  #isForHandler(bytes: Buffer, sequence: number): boolean {
+    if (this.#exchange.initial && this.#exchange.strict) this.#exchange.unexpected(bytes[0] ?? 0, sequence);
+    const reader = new Reader(bytes, 1);
+    reader.string();
+    if (reader.truncated) throw new ProtocolError("malformed PING or PONG");
+    return bytes[0] === MSG.PING && this.#authenticated;
   }
 
   /** sshd takes no KEXINIT between the first key exchange and the login. */

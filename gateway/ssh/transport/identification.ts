@@ -108,21 +108,28 @@ function asInt(digits: string): number {
 
 /** What OpenSSH does differently for certain peers (compat.c), as far as it can be seen from here. */
 export interface Quirks {
-  /** Encodes curve25519 values wrongly: OpenSSH 6.5 and 6.6 are not offered curve25519-sha256@libssh.org. */
-  readonly badCurve25519: boolean;
-  /** Knows group exchange only as it was before RFC 4419: PuTTY, FuTTY and WinSCP of those years are not offered it. */
-  readonly oldGroupExchange: boolean;
+  /** Key exchanges that OpenSSH does not offer them, in some of its versions. */
+  readonly misunderstood: readonly string[];
   /** Cannot take new keys in mid-connection. */
   readonly noRekey: boolean;
 }
 
+/** OpenSSH 6.5 and 6.6 encode values of the first wrongly; PuTTY, FuTTY and WinSCP of their years know the second only as it was before RFC 4419. */
+const BAD_CURVE25519 = "curve25519-sha256@libssh.org";
+const OLD_GROUP_EXCHANGE = "diffie-hellman-group-exchange-sha256";
+export const WITHHELD: readonly string[] = [BAD_CURVE25519, OLD_GROUP_EXCHANGE];
+
 export function quirksOf(software: string): Quirks {
+  const badCurve25519 = /^OpenSSH_6\.[56]/.test(software) && !software.startsWith("OpenSSH_6.6.1");
+  const oldGroupExchange =
+    /^(PuTTY_Local:|PuTTY-Release-0\.5|PuTTY_Release_0\.(5|6[0-4])|FuTTY|WinSCP_release_(4|5\.0))/.test(
+      software,
+    ) || /^WinSCP_release_5\.(1(\..*)?|5(\..*)?|6(\..*)?|7(\.[1-4])?)$/.test(software);
   return {
-    badCurve25519: /^OpenSSH_6\.[56]/.test(software) && !software.startsWith("OpenSSH_6.6.1"),
-    oldGroupExchange:
-      /^(PuTTY_Local:|PuTTY-Release-0\.5|PuTTY_Release_0\.(5|6[0-4])|FuTTY|WinSCP_release_(4|5\.0))/.test(
-        software,
-      ) || /^WinSCP_release_5\.(1(\..*)?|5(\..*)?|6(\..*)?|7(\.[1-4])?)$/.test(software),
+    misunderstood: [
+      ...(badCurve25519 ? [BAD_CURVE25519] : []),
+      ...(oldGroupExchange ? [OLD_GROUP_EXCHANGE] : []),
+    ],
     noRekey: software.startsWith("Sun_SSH_1.0"),
   };
 }

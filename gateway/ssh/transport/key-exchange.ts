@@ -1,5 +1,4 @@
 import type { Modulus } from "../../model/persona.ts";
-import { MSG } from "../messages/numbers.ts";
 import { Reader } from "../messages/reader.ts";
 import { payload, string } from "../messages/writer.ts";
 import { parsePublicKey, verifySignature } from "../userauth/public-key.ts";
@@ -19,6 +18,7 @@ import type { KexAnswerer, KexSide, KexStep } from "./kex/method.ts";
 import { kexMethod } from "./kex/methods.ts";
 import { buildKexInit, parseKexInit, type KexInit } from "./kexinit.ts";
 import { KEX_MSG } from "./numbers.ts";
+import type { ServerObserver } from "./options.ts";
 import type { Agreed } from "./transport.ts";
 
 /** What differs between the two roles. */
@@ -28,15 +28,18 @@ export type ExchangeRole =
       readonly hostKeys: readonly HostKey[];
       /** For group exchange. */
       readonly moduli: readonly Modulus[];
-      /** SSH_MSG_EXT_INFO, sent once to a client that asks for it (RFC 8308). */
-      readonly extInfo: Buffer;
+      /** SSH_MSG_EXT_INFO, sent once to a client that asks for it (RFC 8308); undefined: none. */
+      readonly extInfo: Buffer | undefined;
+      /** Whether pings are known. */
+      readonly pings: boolean;
       /** Before anything is done about a client's first offer. */
       readonly onOffer: (offer: KexInit, agreed: Agreed | undefined) => void;
     }
   | {
       readonly kind: "client";
       /** Keys that the server may have, in wire form. */
-      readonly expected: readonly Buffer[];
+      readonly expected: readonly Buffer[] | "any";
+      readonly observer: ServerObserver | undefined;
     };
 
 /** What a key exchange does to its connection. */
@@ -71,6 +74,8 @@ export class KeyExchange {
   initial = true;
   /** Both sides understand strict key exchange (OpenSSH's PROTOCOL, section 1.10). */
   strict = false;
+  /** The client asked for EXT_INFO in its first offer. */
+  wantsExtInfo = false;
   sessionId: Buffer | undefined;
   agreed: Agreed | undefined;
   readonly #role: ExchangeRole;
@@ -78,7 +83,6 @@ export class KeyExchange {
   readonly #identifications: { own: Buffer; peer: Buffer };
   #offer: KexInit;
   #running: Running = {};
-  #wantsExtInfo = false;
   #skipNext = false;
 
   constructor(role: ExchangeRole, wire: ExchangeWire, ownIdentification: Buffer, offer: KexInit) {
@@ -166,10 +170,11 @@ export class KeyExchange {
     const result = agree(client, serverOffer);
     if (this.initial) {
       if (this.#role.kind === "server") this.#role.onOffer(offer, result.agreed);
+      else this.#role.observer?.offer(offer);
       this.strict =
         offer.kex.includes(server ? STRICT_CLIENT : STRICT_SERVER) &&
         own.offer.kex.includes(server ? STRICT_SERVER : STRICT_CLIENT);
-      this.#wantsExtInfo = server && offer.kex.includes(EXT_INFO_CLIENT);
+      this.wantsExtInfo = server && offer.kex.includes(EXT_INFO_CLIENT);
       if (this.strict && sequence !== 0) {
         const told = "strict KEX violation: KEXINIT was not the first packet";
         throw new ProtocolError(told, told);
@@ -209,7 +214,7 @@ export class KeyExchange {
     const signature = await signWith(hostKey, agreed.hostKey, hashed);
     this.#wire.sendNow(payload(reply, string(hostKey.publicBlob), string(publicValue), string(signature)));
     this.#sendNewKeys({ hash, secret, exchangeHash: hashed }, agreed);
-    if (this.initial && this.#wantsExtInfo) this.#wire.sendNow(role.extInfo);
+    if (this.initial && this.wantsExtInfo && role.extInfo) this.#wire.sendNow(role.extInfo);
   }
 
   async #takeReply(
@@ -223,7 +228,7 @@ export class KeyExchange {
     const serverValue = reader.string();
     const signature = reader.string();
     if (!reader.complete) throw new ProtocolError("malformed key exchange REPLY");
-    if (!role.expected.some((expected) => expected.equals(hostKey)))
+    if (role.expected !== "any" && !role.expected.some((expected) => expected.equals(hostKey)))
       throw new ProtocolError("the server's host key is not the one expected");
     const method = kexMethod(agreed.kex);
     const secret = asMpint(await side.secret(serverValue));
@@ -238,6 +243,7 @@ export class KeyExchange {
     const key = parsePublicKey(agreed.hostKey, hostKey);
     if (!key || !verifySignature(key, agreed.hostKey, hash, signature))
       throw new ProtocolError("the server's signature does not verify");
+    role.observer?.hostKey(Buffer.from(hostKey));
     this.#sendNewKeys({ hash: method.hash, secret, exchangeHash: hash }, agreed);
   }
 
@@ -305,16 +311,4 @@ export class KeyExchange {
     this.#wire.newKeysIn(opener, agreed);
     this.#wire.finished();
   }
-}
-
-/** EXT_INFO with what OpenSSH 9.2's server says in it. */
-export function buildExtInfo(signatureAlgorithms: readonly string[]): Buffer {
-  return payload(
-    MSG.EXT_INFO,
-    Buffer.of(0, 0, 0, 2),
-    string("server-sig-algs"),
-    string(signatureAlgorithms.join(",")),
-    string("publickey-hostbound@openssh.com"),
-    string("0"),
-  );
 }

@@ -10,6 +10,8 @@ export const KEX_MSG = {
   GEX_REQUEST: 34,
 } as const;
 
-/** OpenSSH refuses types outside of 1 to 191: 192 and above are for local use. */
+/** OpenSSH refuses types outside of 1 to 191: 192 and above are for local use. One that knows pings (since 9.5) takes those too. */
 export const LEAST_TYPE = 1;
 export const LEAST_LOCAL_TYPE = 192;
+/** The end of sshd's table of messages; one beyond it ends the connection without a word. */
+export const LAST_DISPATCHED = 254;

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
+import { buildExtInfo, PING_EXTENSION } from "../messages/ext-info.ts";
 import { STRICT_SERVER } from "./algorithms.ts";
 import { Connection } from "./connection.ts";
+import { WITHHELD } from "./identification.ts";
 import { algorithmsOf, parseHostKey } from "./host-key.ts";
-import { buildExtInfo } from "./key-exchange.ts";
 import { hassh, symmetricOffer } from "./kexinit.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -22,7 +23,8 @@ export async function serveTransport(socket: Socket, options: ServeOptions): Pro
       kind: "server",
       hostKeys,
       moduli: options.moduli ?? [],
-      extInfo: buildExtInfo(options.signatureAlgorithms),
+      pings: options.extensions.some(({ name }) => name === PING_EXTENSION),
+      extInfo: options.extensions.length === 0 ? undefined : buildExtInfo(options.extensions),
       onOffer: (client, agreed) => {
         observer?.keyExchange(client, agreed, hassh(client));
       },
@@ -33,6 +35,7 @@ export async function serveTransport(socket: Socket, options: ServeOptions): Pro
       kex: strict ? [...offer.kex, STRICT_SERVER] : offer.kex,
       hostKey: offer.hostKey.filter((name) => signable.includes(name)),
     }),
+    withheld: options.withheld ?? WITHHELD,
     rekey: options.rekey ?? {},
     signal: options.signal,
     onIdentification: (line) => observer?.clientVersion(line),

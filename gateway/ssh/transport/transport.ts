@@ -9,6 +9,8 @@ export interface Transport {
   /** The peer's identification line without CR LF. */
   readonly peerIdentification: Buffer;
   readonly agreed: Agreed;
+  /** The client wants to be told once more, at its first attempt, what its key may sign with (OpenSSH's PROTOCOL, section 2.3). */
+  readonly wantsExtInfoInAuth: boolean;
 
   /**
    * Who gets the payloads from now on. While nobody is attached the socket is not read; nothing is lost between two handlers.
@@ -40,7 +42,7 @@ export interface Transport {
 
 export interface TransportHandler {
   /**
-   * Every payload but those the transport layer owns (types 1 to 4, 7, 20 to 49).
+   * Every payload but those the transport layer owns (types 1 to 4, 7, 20 to 49). A ping (192) only after the login, where we know pings.
    * The buffer is the handler's only during the call.
    */
   payload(payload: Buffer, sequence: number): void;

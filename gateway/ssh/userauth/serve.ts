@@ -1,5 +1,7 @@
+import { SIGNATURE_ALGORITHMS } from "../../model/learned.ts";
 import type { HostKeyFile } from "../../model/persona.ts";
 import { asCString, isCString } from "../messages/cstring.ts";
+import { buildExtInfo } from "../messages/ext-info.ts";
 import { buildDisconnect, buildServiceAccept, parseService } from "../messages/general.ts";
 import { DISCONNECT_CODE, MSG } from "../messages/numbers.ts";
 import {
@@ -180,6 +182,10 @@ class Userauth {
       this.#first = { account, service, style };
       if (this.#options.banner !== undefined) {
         await this.#inbox.send(buildUserauthBanner(this.#options.banner));
+      }
+      if (this.#transport.wantsExtInfoInAuth) {
+        const value = this.#options.signatureAlgorithms.join();
+        await this.#inbox.send(buildExtInfo([{ name: SIGNATURE_ALGORITHMS, value }]));
       }
       return undefined;
     }

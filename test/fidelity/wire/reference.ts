@@ -12,8 +12,11 @@ export interface Account {
   readonly password: string;
 }
 
+/** Its sshd would soon shut out who asks what a prober asks. */
+const KNOWS_PENALTIES = new Set(["debian-13"]);
+
 export interface Reference extends AsyncDisposable {
-  /** Stock configuration, but for a MaxStartups that lets a test have many connections at once. */
+  /** Stock configuration, but for a MaxStartups that lets a test have many connections at once, and without PerSourcePenalties. */
   readonly port: number;
   /** Stock configuration. */
   readonly stock: number;
@@ -21,29 +24,37 @@ export interface Reference extends AsyncDisposable {
   readonly hasty: number;
 }
 
-/** It shares the machine's loopback, so that no bridge stands between it and the prober: segments and ends are its own. */
-export async function startReference(keysFolder: string, accounts: readonly Account[]): Promise<Reference> {
+/** `changed`: options of sshd_config that are not as stock. It shares the machine's loopback, so that no bridge stands between it and the prober: segments and ends are its own. */
+export async function startReference(
+  persona: string,
+  keysFolder: string,
+  accounts: readonly Account[],
+  changed: readonly string[] = [],
+): Promise<Reference> {
   const [port, stock, hasty] = [await freePort(), await freePort(), await freePort()];
   const listen = (at: number, ...options: readonly string[]) =>
     [
       "/usr/sbin/sshd",
       "-o",
       `ListenAddress=127.0.0.1:${at}`,
-      ...options.flatMap((option) => ["-o", option]),
+      ...[...options, ...changed].flatMap((option) => ["-o", option]),
     ].join(" ");
-  const many = "MaxStartups=500:30:1000";
+  const many = [
+    "MaxStartups=500:30:1000",
+    ...(KNOWS_PENALTIES.has(persona) ? ["PerSourcePenalties=no"] : []),
+  ];
   const script = [
     "mkdir -p /run/sshd",
     ...accounts.filter(({ user }) => user !== "root").map(({ user }) => `useradd -m -s /bin/bash ${user}`),
     `printf '%s\\n' ${accounts.map(({ user, password }) => `${user}:${password}`).join(" ")} | chpasswd`,
     listen(stock, `PidFile=none`),
-    listen(hasty, many, "LoginGraceTime=2", "PidFile=none"),
+    listen(hasty, ...many, "LoginGraceTime=2", "PidFile=none"),
     // It does not outlive for long a test that is killed.
-    `exec timeout 1800 ${listen(port, many)} -D`,
+    `exec timeout 1800 ${listen(port, ...many)} -D`,
   ].join("\n");
   const docker = new Dockerode();
   const container = await docker.createContainer({
-    Image: imageReference("debian-12"),
+    Image: imageReference(persona),
     Labels: { mitsubako: "1", "mitsubako.purpose": "test" },
     Entrypoint: ["/bin/sh", "-ec", script],
     HostConfig: { NetworkMode: "host", UsernsMode: "host" },

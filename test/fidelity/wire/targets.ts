@@ -10,7 +10,8 @@ export const ROOT: Account = { user: "root", password: randomBytes(9).toString("
 export const ALICE: Account = { user: "alice", password: randomBytes(9).toString("hex") };
 
 /** Like stock sshd, for one source with two accounts, and as many connections as the probes want. */
-export const POLICY = `
+export const policyFor = (persona: string) => `
+persona: { name: ${persona} }
 auth:
   otherwise: reject
   rules:
@@ -32,11 +33,11 @@ export interface Targets extends AsyncDisposable {
   readonly gateway: Gateway;
 }
 
-export async function startTargets(): Promise<Targets> {
-  const gateway = await startGateway({ policy: POLICY });
+export async function startTargets(persona = "debian-12"): Promise<Targets> {
+  const gateway = await startGateway({ policy: policyFor(persona) });
   try {
     const keys = join(gateway.data, "keys");
-    const reference = await startReference(join(keys, "debian-12"), [ROOT, ALICE]);
+    const reference = await startReference(persona, join(keys, persona), [ROOT, ALICE]);
     // From now on the sandbox's own sshd decides about both, as the reference does.
     for (const { user, password } of [ROOT, ALICE]) {
       const prober = new Prober(gateway.port, { patience: 100 });

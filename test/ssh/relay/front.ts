@@ -8,6 +8,7 @@ import { UpstreamLogin } from "../../../gateway/ssh/userauth/upstream.ts";
 import { startRelay, type Relay, type RelayEnd } from "../../../gateway/ssh/relay/relay.ts";
 import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
 import { serveTransport } from "../../../gateway/ssh/transport/serve.ts";
+import { extensionsOf9_2 } from "../transport/pair.ts";
 import type { Sshd } from "./sshd.ts";
 
 /** What a front must know of the sshd behind it. */
@@ -100,7 +101,7 @@ async function serve(
     identification: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10",
     hostKeys,
     offer: OFFER,
-    signatureAlgorithms: SIGNATURE_ALGORITHMS,
+    extensions: extensionsOf9_2(SIGNATURE_ALGORITHMS),
   });
   const login = await serveUserauth(downstream, {
     methods: options.methods ?? ["publickey", "password"],

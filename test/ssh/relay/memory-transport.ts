@@ -24,6 +24,7 @@ export class MemoryTransport implements Transport {
   readonly sessionId = Buffer.from("0123456789abcdef0123456789abcdef");
   readonly peerIdentification = Buffer.from("SSH-2.0-memory");
   readonly agreed = AGREED;
+  readonly wantsExtInfoInAuth = false;
   readonly role: "server" | "client";
   readonly closed: Promise<TransportEnd>;
   readonly mark = 16;

@@ -83,6 +83,32 @@ describe("the relay", () => {
     ]);
   });
 
+  it("answers pings in the order of what was asked, from its own store, and holds no more of them than a megabyte", async () => {
+    const { client, server, upstream, sent, taped } = relayed();
+    const asked = buildGlobalRequest("what@ever", true);
+    client.say(asked, payload(192, string("one")), payload(192, string("")));
+    for (const bytes of [asked, FENCE, FENCE]) assert.deepEqual(await server.hear(), bytes);
+    server.say(...Array.from({ length: 3 }, () => buildRequestFailure()));
+    for (const bytes of [buildRequestFailure(), payload(193, string("one")), payload(193, string(""))])
+      assert.deepEqual(await client.hear(), bytes);
+    assert.deepEqual(taped, [
+      ["downstream", asked],
+      ["upstream", buildRequestFailure()],
+    ]);
+    const large = Buffer.alloc(200_000, 7);
+    client.say(...Array.from({ length: 6 }, () => payload(192, string(large))));
+    await soon();
+    // Each goes on as a request of a few bytes; what comes after them is not read before a reply has come.
+    assert.equal(sent(upstream).length, 6);
+    client.say(payload(192, string(large)));
+    await soon();
+    assert.equal(sent(upstream).length, 6);
+    server.say(buildRequestFailure());
+    assert.deepEqual(await client.hear(), payload(193, string(large)));
+    await soon();
+    assert.equal(sent(upstream).length, 7);
+  });
+
   it("lets nothing leave before the tap has flushed it", async () => {
     const seen: string[] = [];
     const legs = relayed({

@@ -47,7 +47,7 @@ async function leg(): Promise<{ client: Transport; server: Transport }> {
         mac: ["hmac-sha2-256"],
         compression: ["none"],
       },
-      signatureAlgorithms: [],
+      extensions: [],
     }),
   ]);
   for (const transport of [client, server]) transport.startDelayedCompression(); // As after a login.

@@ -162,9 +162,9 @@ describe("the handshake", () => {
   });
 
   it("knows old clients that OpenSSH treats in their own way", () => {
-    assert.ok(quirksOf("OpenSSH_6.6").badCurve25519);
-    assert.ok(quirksOf("OpenSSH_6.5p1").badCurve25519);
-    assert.ok(!quirksOf("OpenSSH_6.6.1p1 Ubuntu-2ubuntu2").badCurve25519);
+    assert.equal(quirksOf("OpenSSH_6.6").misunderstood.length, 1);
+    assert.equal(quirksOf("OpenSSH_6.5p1").misunderstood.length, 1);
+    assert.deepEqual(quirksOf("OpenSSH_6.6.1p1 Ubuntu-2ubuntu2").misunderstood, []);
     assert.ok(quirksOf("Sun_SSH_1.0.1").noRekey);
   });
 });

@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import type { Extension } from "../../../gateway/model/learned.ts";
+import type { HostKeyFile } from "../../../gateway/model/persona.ts";
 import { MSG } from "../../../gateway/ssh/messages/numbers.ts";
 import { IMPLEMENTED } from "../../../gateway/ssh/transport/algorithms.ts";
 import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
@@ -8,14 +10,22 @@ import { serveTransport } from "../../../gateway/ssh/transport/serve.ts";
 import type { Connection } from "../../../gateway/ssh/transport/connection.ts";
 import { HOST_KEYS } from "./keys.ts";
 
+/** What OpenSSH 9.2 says in EXT_INFO. */
+export function extensionsOf9_2(signatureAlgorithms: readonly string[]): Extension[] {
+  return [
+    { name: "server-sig-algs", value: signatureAlgorithms.join() },
+    { name: "publickey-hostbound@openssh.com", value: "0" },
+  ];
+}
+
 export const SERVER_OPTIONS: ServeOptions = {
   identification: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10",
   hostKeys: HOST_KEYS,
   offer: IMPLEMENTED,
-  signatureAlgorithms: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"],
+  extensions: extensionsOf9_2(["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]),
 };
 
-export const CLIENT_OPTIONS: ConnectOptions = {
+export const CLIENT_OPTIONS: ConnectOptions & { readonly hostKeys: readonly HostKeyFile[] } = {
   identification: "SSH-2.0-OpenSSH_9.2p1",
   hostKeys: HOST_KEYS,
 };

@@ -70,7 +70,7 @@ export class Probe {
       outbox.flush();
     };
     this.#exchange = new KeyExchange(
-      { kind: "client", expected: hostKeys },
+      { kind: "client", expected: hostKeys, observer: undefined },
       {
         sendNow: (bytes) => {
           if (bytes[0] === 20 && options.guess === true) bytes[bytes.length - 5] = 1; // the very bytes that are hashed

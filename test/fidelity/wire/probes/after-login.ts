@@ -230,6 +230,20 @@ const RUNS: Record<string, Script> = {
     prober.say(ask(1, "exec", true, "sleep 0.6; exit 4"));
     await prober.until(() => prober.packets.filter(([type]) => type === 97).length >= 2);
   },
+  "pings between requests": async (prober) => {
+    await asRoot(prober);
+    prober.say(global("what@ever", true));
+    prober.say(message(192, "one"));
+    prober.say(open(5));
+    prober.say(message(192, ""));
+    prober.say(message(193, "two"));
+    await prober.fence();
+  },
+  "a ping that is cut": async (prober) => {
+    await asRoot(prober);
+    prober.say(Buffer.concat([Buffer.of(192), u32(9), Buffer.from("x")]));
+    await prober.fence();
+  },
   "a DISCONNECT": async (prober) => {
     await asRoot(prober);
     prober.say(message(1, u32(11), "bye", ""));

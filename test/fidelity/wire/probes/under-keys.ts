@@ -97,10 +97,33 @@ export const numbersBeforeLogin: Phase = {
   ],
 };
 
+/** As clients since OpenSSH 9.6 say it, between their NEWKEYS and the service. */
+const IN_AUTH = message(7, u32(1), "ext-info-in-auth@openssh.com", "0");
+const EXT_INFOS: Record<string, readonly Buffer[]> = {
+  "an EXT_INFO, then a login": [IN_AUTH, SERVICE, message(50, "root", "ssh-connection", "none")],
+  "an EXT_INFO twice": [IN_AUTH, IN_AUTH, SERVICE, message(50, "root", "ssh-connection", "none")],
+  "an EXT_INFO of something else": [
+    message(7, u32(1), "no-flow-control", "p"),
+    SERVICE,
+    message(50, "root", "ssh-connection", "none"),
+  ],
+  "an EXT_INFO that is cut": [message(7, u32(2), "ext-info-in-auth@openssh.com", "0"), SERVICE],
+};
+
 export const services: Phase = {
   name: "services",
   concurrency: 8,
   probes: [
+    ...Object.entries(EXT_INFOS).map(([name, payloads]): Probe => ({
+      name,
+      script: async (prober) => {
+        await prober.ready();
+        for (const payload of payloads) {
+          prober.say(payload);
+          await prober.fence();
+        }
+      },
+    })),
     {
       name: "services and what looks like them",
       begin: ready,
