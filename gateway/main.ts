@@ -8,6 +8,7 @@ import { addExportCommand } from "./commands/export-options.ts";
 import { addFilterOptions } from "./commands/filter-options.ts";
 import { addIndicatorsCommand } from "./commands/indicators-options.ts";
 import { givenPath } from "./commands/paths.ts";
+import { addPersonaCommands } from "./commands/persona-commands.ts";
 import { addPolicyCommands } from "./commands/policy-commands.ts";
 import { addTellingCommands } from "./commands/telling.ts";
 import { escapeText } from "./model/bytes.ts";
@@ -61,6 +62,8 @@ program
   });
 
 addPolicyCommands(program);
+
+addPersonaCommands(program);
 
 program
   .command("status")

@@ -21,6 +21,7 @@ import { makeHostKeys } from "./sandbox/image/host-keys.ts";
 import { readModuli } from "./sandbox/image/read-moduli.ts";
 import { requireEngine } from "./sandbox/limits.ts";
 import { reap } from "./sandbox/reap.ts";
+import { inquire } from "./ssh/inquiry/inquire.ts";
 import { openDataFolder, saveIdentity, layOut } from "./warden/data-folder.ts";
 import { claimAddresses } from "./warden/listeners.ts";
 import { takeSlot } from "./warden/slot.ts";
@@ -73,7 +74,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
       log.warn(renderProblem(warning));
   };
   warnOf(placed);
-  const persona = await personaOf(policy, engine, options.progress);
+  const persona = await personaOf(policy, engine, join(data.path, "personas"), options.progress);
   await saveIdentity(data.path, { ...data.identity, slot });
   const fronts = Array.from({ length: Math.min(availableParallelism(), FIRST_HELPER_INDEX) }, (_, index) =>
     ownerOf(slot, index),
@@ -125,9 +126,10 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
 async function personaOf(
   policy: Policy,
   engine: Engine,
+  personas: string,
   progress: ServeOptions["progress"],
 ): Promise<Persona> {
-  await buildImage(engine, { persona: policy.persona.name, progress });
+  await buildImage(engine, { persona: policy.persona.name, personas, inquire, progress });
   const persona = await findPersona(engine, policy.persona);
   return { ...persona, moduli: await readModuli(engine, persona.image) };
 }

@@ -1,5 +1,6 @@
 import { Engine } from "../sandbox/docker.ts";
 import { buildImage } from "../sandbox/image/build.ts";
+import { inquire } from "../ssh/inquiry/inquire.ts";
 import { progressOn } from "./progress.ts";
 
 export async function imageBuildCommand(
@@ -8,6 +9,7 @@ export async function imageBuildCommand(
 ): Promise<number> {
   const { built } = await buildImage(new Engine(), {
     persona,
+    inquire,
     again: options.force === true,
     progress: progressOn(process.stderr),
   });

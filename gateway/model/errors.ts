@@ -31,6 +31,11 @@ export const ERROR_CODES = {
     meaning: "The distribution's archive cannot be reached to build the sandbox image.",
   },
   "image-missing": { exit: 2, meaning: "The persona's sandbox image is not in the engine." },
+  "persona-unlearnable": {
+    exit: 1,
+    meaning: "A server did not say what has to be known of it, or nothing that the gateway could play.",
+  },
+  "persona-unusable": { exit: 1, meaning: "A learned persona's file is not one." },
   "image-build-failed": { exit: 2, meaning: "Building the sandbox image failed." },
   "disk-full": { exit: 2, meaning: "A disk that is needed has no room." },
   "code-unreadable": {

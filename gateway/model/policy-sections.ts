@@ -28,7 +28,7 @@ export const persona = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)
     .default("debian-12")
     .meta({ expected: "a persona's name such as debian-12" })
-    .describe("Which sandbox image to show, as `image build` named it."),
+    .describe("Which server to be: one that `image build` built, or that `persona learn` learned."),
   hostname: z
     .string()
     .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/)

@@ -7,9 +7,10 @@ import { after, before, describe, it } from "node:test";
 import { Engine } from "../../gateway/sandbox/docker.ts";
 import { buildImage } from "../../gateway/sandbox/image/build.ts";
 import { findPersona } from "../../gateway/sandbox/image/find.ts";
+import { inquire } from "../../gateway/ssh/inquiry/inquire.ts";
 
 const engine = new Engine();
-const again = { persona: "debian-12", again: true } as const;
+const again = { persona: "debian-12", inquire, again: true } as const;
 
 /** Nothing of an ended build is left: no folder, no mount below it; and this machine's own apt was not touched. */
 async function assertNothingLeft(workFolder: string, aptLists: readonly string[]): Promise<void> {
@@ -77,7 +78,7 @@ describe("an image that cannot be built", () => {
 
   it("is not tried for a name that no persona can have", async () => {
     for (const persona of ["", "../debian-12", "Debian", "-x", "a".repeat(65)])
-      await assert.rejects(buildImage(engine, { persona }), { code: "bad-usage" });
+      await assert.rejects(buildImage(engine, { persona, inquire }), { code: "bad-usage" });
   });
 
   it("is told from one that was never built", async () => {
@@ -85,6 +86,6 @@ describe("an image that cannot be built", () => {
       code: "image-missing",
       remedy: /image build no-such/,
     });
-    await assert.rejects(buildImage(engine, { persona: "no-such" }), { code: "bad-usage" });
+    await assert.rejects(buildImage(engine, { persona: "no-such", inquire }), { code: "bad-usage" });
   });
 });

@@ -1,28 +1,29 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../../model/errors.ts";
-import { EngineRefused, isGone, type Engine } from "../docker.ts";
+import type { Inquire } from "../../model/learned.ts";
+import type { Engine } from "../docker.ts";
 import { labelsOf } from "./image-labels.ts";
 import { learn } from "./learn.ts";
-import { packLearned, type Learned } from "./learned.ts";
-import {
-  checkedPersonaName,
-  imageReference,
-  imageRepository,
-  INPUTS_LABEL,
-  LEARNED_LABEL,
-  PERSONA_LABEL,
-} from "./names.ts";
+import { unpackLearned } from "./learned.ts";
+import { checkedPersonaName, imageReference, INPUTS_LABEL, LEARNED_LABEL } from "./names.ts";
+import { hashOf, readPersonaFile, type PersonaFile } from "./persona-file.ts";
+import { publish } from "./publish.ts";
 import { buildTurn } from "./build-turn.ts";
 import { buildRootFileSystem, hashOfInputs, type Progress } from "./root-file-system.ts";
 
 export interface BuildOptions {
   readonly persona: string;
+  /** Asks the new image's sshd what it says of itself. */
+  readonly inquire: Inquire;
   readonly progress?: (step: Progress) => void;
   readonly signal?: AbortSignal | undefined;
   /** Build even if the engine has an image of the same inputs: for the archive's newer packages. */
   readonly again?: boolean;
+  /** The folder of personas that `persona learn` made (`personas` in the data folder). */
+  readonly personas?: string;
   /** Where the root file system is unpacked and packed; 1.5 GB for the time of the build. */
   readonly workFolder?: string;
 }
@@ -44,8 +45,11 @@ export async function buildImage(
 ): Promise<{ readonly built: boolean }> {
   const { signal, progress = () => undefined } = options;
   const persona = checkedPersonaName(options.persona);
+  const file = options.personas === undefined ? undefined : await readPersonaFile(options.personas, persona);
+  if (file !== undefined) return dress(engine, options, file);
   const inputs = await hashOfInputs(persona);
-  if (options.again !== true && (await isCurrent(engine, persona, inputs))) return { built: false };
+  const look = () => (options.again === true ? "none" : whatIsThere(engine, persona, inputs));
+  if ((await look()) === "current") return { built: false };
 
   // Several gateways that start at once need one image: the others wait, and find it.
   await using held = new AsyncDisposableStack();
@@ -54,7 +58,13 @@ export async function buildImage(
       progress({ percent: 0, text: "another start builds the image" });
     }),
   );
-  if (options.again !== true && (await isCurrent(engine, persona, inputs))) return { built: false };
+  const state = await look();
+  if (state === "current") return { built: false };
+  if (state === "unlearned") {
+    progress({ percent: 50, text: "asking the image's sshd what it offers" });
+    await learnAndPublish(engine, imageReference(persona), { ...options, persona, inputs });
+    return { built: false };
+  }
 
   const folder = await mkdtemp(join(options.workFolder ?? WORK_FOLDER, "mitsubako-image-"));
   try {
@@ -66,10 +76,7 @@ export async function buildImage(
     progress({ percent: 86, text: "handing the image to Docker Engine" });
     const image = await importTar(engine, tar, signal);
     progress({ percent: 96, text: "asking its sshd what it offers" });
-    const learned = await learn(engine, image, signal);
-    const former = await idOf(engine, imageReference(persona));
-    await publish(engine, image, persona, inputs, learned);
-    if (former !== undefined) await removeUnlessUsed(engine, former);
+    await learnAndPublish(engine, image, { ...options, persona, inputs });
     progress({ percent: 100, text: "the image is ready" });
     return { built: true };
   } finally {
@@ -78,30 +85,44 @@ export async function buildImage(
   }
 }
 
-async function idOf(engine: Engine, reference: string): Promise<string | undefined> {
-  try {
-    const image = await engine.call("describe the sandbox image", (docker) =>
-      docker.getImage(reference).inspect(),
-    );
-    return image.Id;
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+/** A learned persona's image has the files of a shipped one's, and what was learned elsewhere in its label. */
+async function dress(engine: Engine, options: BuildOptions, file: PersonaFile): Promise<{ built: boolean }> {
+  const { inquire, progress, signal, again } = options;
+  const { built } = await buildImage(engine, {
+    ...{ persona: file.image, inquire, signal },
+    ...(progress === undefined ? {} : { progress }),
+    ...(again === undefined ? {} : { again }),
+  });
+  const inputs = createHash("sha256")
+    .update(`${await hashOfInputs(file.image)} ${hashOf(file)}`)
+    .digest("hex");
+  if (built || (await whatIsThere(engine, options.persona, inputs)) !== "current")
+    await publish(engine, imageReference(file.image), {
+      persona: options.persona,
+      inputs,
+      learned: file.learned,
+    });
+  return { built };
 }
 
-/** A sandbox that still runs on it keeps it; it then stays without a name, for `docker image prune`. */
-async function removeUnlessUsed(engine: Engine, image: string): Promise<void> {
-  try {
-    await engine.call("remove the former sandbox image", (docker) => docker.getImage(image).remove());
-  } catch (error) {
-    if (!(error instanceof EngineRefused && (error.status === 404 || error.status === 409))) throw error;
-  }
+/** Also of an image that is there already: its files stay, and it gets the new labels. */
+async function learnAndPublish(
+  engine: Engine,
+  image: string,
+  { persona, inputs, inquire, signal }: BuildOptions & { readonly inputs: string },
+): Promise<void> {
+  await publish(engine, image, { persona, inputs, learned: await learn(engine, image, inquire, signal) });
 }
 
-async function isCurrent(engine: Engine, persona: string, inputs: string): Promise<boolean> {
+/** `unlearned`: of the same inputs, but what was learned of it is not what this version wants to know. */
+async function whatIsThere(
+  engine: Engine,
+  persona: string,
+  inputs: string,
+): Promise<"current" | "unlearned" | "none"> {
   const labels = await labelsOf(engine, imageReference(persona));
-  return labels?.[INPUTS_LABEL] === inputs && labels[LEARNED_LABEL] !== undefined;
+  if (labels?.[INPUTS_LABEL] !== inputs) return "none";
+  return unpackLearned(labels[LEARNED_LABEL] ?? "") === undefined ? "unlearned" : "current";
 }
 
 /** Returns the id. The image has no name yet, so that one that was never learned is never used. */
@@ -125,32 +146,4 @@ async function importTar(engine: Engine, tar: string, signal?: AbortSignal): Pro
   );
   if (id !== undefined) return id;
   throw new MitsubakoError("engine-refused", "Docker Engine imported the sandbox image but did not name it.");
-}
-
-/** A second image over the first: the same files, with labels, what to start, and the name it is found by. */
-async function publish(
-  engine: Engine,
-  image: string,
-  persona: string,
-  inputs: string,
-  learned: Learned,
-): Promise<void> {
-  const container = await engine.call("create a container of the new image", (docker) =>
-    docker.createContainer({ Image: image, Entrypoint: ["/sbin/init"], Labels: { mitsubako: "1" } }),
-  );
-  try {
-    await engine.call("name the new image", () =>
-      container.commit({
-        repo: imageRepository(persona),
-        tag: "latest",
-        changes: [
-          `LABEL ${PERSONA_LABEL}=${persona}`,
-          `LABEL ${INPUTS_LABEL}=${inputs}`,
-          `LABEL ${LEARNED_LABEL}=${packLearned(learned)}`,
-        ].join("\n"),
-      }),
-    );
-  } finally {
-    await engine.call("remove a container", () => container.remove({ force: true, v: true }));
-  }
 }

@@ -5,7 +5,7 @@ import type { Engine } from "../docker.ts";
 import { labelsOf } from "./image-labels.ts";
 import { unpackLearned } from "./learned.ts";
 import { imageReference, LEARNED_LABEL } from "./names.ts";
-import { knownMethods, reducedOffer } from "./offer.ts";
+import { played } from "./played.ts";
 
 /**
  * The persona that a policy names, as its image says of itself. A few milliseconds.
@@ -20,10 +20,7 @@ export async function findPersona(engine: Engine, wanted: Policy["persona"]): Pr
     name: wanted.name,
     image,
     hostname: wanted.hostname,
-    identification: learned.identification,
-    offer: reducedOffer(learned),
-    signatureAlgorithms: learned.signatureAlgorithms,
-    methods: knownMethods(learned),
+    ...played(learned),
     ...(wanted.banner === undefined ? {} : { banner: wanted.banner }),
   };
 }

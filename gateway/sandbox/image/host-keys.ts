@@ -11,6 +11,13 @@ const KINDS = [
   { type: "ssh-ed25519", name: "ssh_host_ed25519_key", arguments: ["-t", "ed25519"] },
 ] as const satisfies readonly { type: HostKeyFile["type"]; name: string; arguments: readonly string[] }[];
 
+/** Their lengths, by type. */
+export const KIND_BITS: Readonly<Record<string, number>> = {
+  "ssh-rsa": 3072,
+  "ecdsa-sha2-nistp256": 256,
+  "ssh-ed25519": 256,
+};
+
 /**
  * A persona's host keys, kept in `folder` (normally `data/keys/<persona>`, mode 0700) and made there the first time
  * (about 0.3 s). A server's keys stay when its name changes, so `hostname` counts only then.

@@ -1,61 +1,80 @@
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { PassThrough } from "node:stream";
+import type Dockerode from "dockerode";
 import { MitsubakoError } from "../../model/errors.ts";
+import type { Inquire, Learned } from "../../model/learned.ts";
 import type { Engine } from "../docker.ts";
-import { parseClientLog, type Learned } from "./learned.ts";
+import { runInside } from "../exec.ts";
+import { learnedSchema } from "./learned.ts";
+import { asSocket } from "./as-socket.ts";
+
+/** For all of its answers: some six connections, one after the other. Milliseconds. */
+const WITHIN = 60_000;
+const USER = "probe";
 
 /**
- * Inside a container without a network: sshd's identification, then the image's own client meets sshd over a pipe
- * (`sshd -i`), asks with the method `none` and prints what it was told. Stock configuration, throw-away host keys.
- */
-const MEET_SSHD = `
-mkdir -p /run/sshd
-ssh-keygen -A >/dev/null 2>&1
-/usr/sbin/sshd -i </dev/null 2>/dev/null | head -n 1
-exec ssh -vv -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-  -o PreferredAuthentications=none -o ProxyCommand='/usr/sbin/sshd -i' probe@localhost true 2>&1
-`;
-
-/**
- * Starts the image's sshd once and reads what it says of itself.
+ * Asks the image's own sshd what it says of itself, in a container without a network: stock configuration, throw-away host keys, and somebody
+ * who may log in. Each connection is an `sshd -i` of its own.
  * @throws MitsubakoError `image-build-failed` when it says nothing that can be read; as `Engine.call` otherwise.
  */
-export async function learn(engine: Engine, image: string, signal?: AbortSignal): Promise<Learned> {
+export async function learn(
+  engine: Engine,
+  image: string,
+  inquire: Inquire,
+  signal?: AbortSignal,
+): Promise<Learned> {
+  const password = randomBytes(12).toString("hex");
   const container = await engine.call(
     "create a container of the new image",
     (docker) =>
       docker.createContainer({
         Image: image,
-        Entrypoint: ["/bin/sh", "-c", MEET_SSHD],
+        Entrypoint: ["/bin/sleep", "600"],
         Labels: { mitsubako: "1", "mitsubako.purpose": "learn" },
-        // The log is read back, whatever driver the engine prefers.
-        HostConfig: { NetworkMode: "none", LogConfig: { Type: "json-file", Config: {} } },
+        HostConfig: { NetworkMode: "none" },
       }),
     { signal },
   );
   try {
     await engine.call("start a container of the new image", () => container.start(), { signal });
-    await engine.call("wait for a container of the new image", () => container.wait(), { signal });
-    const log = await engine.call("tell a container's log", () =>
-      container.logs({ follow: false, stdout: true, stderr: true }),
-    );
-    const text = withoutFrames(log).toString("utf8");
-    const learned = parseClientLog(text);
-    if (learned !== undefined) return learned;
+    const prepare = `mkdir -p /run/sshd && ssh-keygen -A && useradd -m ${USER} && echo ${USER}:${password} | chpasswd`;
+    await runInside(engine, {
+      container: container.id,
+      argv: ["/bin/sh", "-c", prepare],
+      timeout: WITHIN,
+      signal,
+    });
+    const within = AbortSignal.timeout(WITHIN);
+    const learned = await inquire({
+      connect: () =>
+        engine.call("start sshd in a new image", (docker) => startSshd(docker, container), { signal }),
+      login: { user: USER, password },
+      signal: signal ? AbortSignal.any([signal, within]) : within,
+    });
+    return learnedSchema.parse(learned);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof MitsubakoError && cause.code.startsWith("engine-")) throw cause;
     throw new MitsubakoError("image-build-failed", "The new image's sshd does not answer as it should.", {
       remedy: "Build it again; if that does not help, look at sandbox-image/ for what was changed.",
-      cause: new Error(text.slice(-2000)),
+      cause,
     });
   } finally {
     await engine.call("remove a container", () => container.remove({ force: true, v: true }));
   }
 }
 
-/** The engine's stream format: frames of one byte for the stream, three of zero, four of length (big-endian). */
-function withoutFrames(log: Buffer): Buffer {
-  const parts: Buffer[] = [];
-  for (let at = 0; at + 8 <= log.length;) {
-    const end = at + 8 + log.readUInt32BE(at + 4);
-    parts.push(log.subarray(at + 8, end));
-    at = end;
-  }
-  return Buffer.concat(parts);
+async function startSshd(docker: Dockerode, container: Dockerode.Container): Promise<Socket> {
+  const exec = await container.exec({
+    Cmd: ["/usr/sbin/sshd", "-i"],
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  const input = await exec.start({ hijack: true, stdin: true });
+  const output = new PassThrough();
+  docker.modem.demuxStream(input, output, new PassThrough().resume());
+  input.on("end", () => output.end());
+  return asSocket(input, output);
 }

@@ -1,28 +1,37 @@
 import { z } from "zod";
+import { SIGNATURE_ALGORITHMS, type Learned } from "../../model/learned.ts";
 
-/** What an image's own sshd says of itself on the wire, unreduced. Kept with the image. */
-const learnedSchema = z.object({
-  /** Without CR LF. */
-  identification: z.string().regex(/^SSH-2\.0-[\x20-\x7e]+$/),
-  /** The server's KEXINIT (RFC 4253 section 7.1); its lists are the same in both directions. */
-  kex: z.array(z.string()).min(1),
-  hostKey: z.array(z.string()).min(1),
-  cipher: z.array(z.string()).min(1),
-  mac: z.array(z.string()).min(1),
-  compression: z.array(z.string()).min(1),
-  /** `server-sig-algs` (RFC 8308 section 3.1); empty when it sends none. */
-  signatureAlgorithms: z.array(z.string()),
-  /** Of USERAUTH_FAILURE. */
-  methods: z.array(z.string()).min(1),
-});
+/** RFC 4251 section 6 allows 64 characters; somebody's own may be longer. */
+const name = z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,128}$/);
+const names = z.array(name).min(1).max(128);
 
-export type Learned = Readonly<z.output<typeof learnedSchema>>;
+/**
+ * What may be kept of a server. It is the boundary towards servers that are not ours: what passes it goes into a label, a file, and what the
+ * gateway says to strangers.
+ */
+export const learnedSchema = z.strictObject({
+  identification: z.string().regex(/^SSH-2\.0-[\x20-\x7e]{1,245}$/),
+  kex: names,
+  hostKey: names,
+  cipher: names,
+  mac: names,
+  compression: names,
+  withheld: z.array(name).max(16),
+  extensions: z.array(z.strictObject({ name, value: z.string().regex(/^[\x20-\x7e]{0,4096}$/) })).max(32),
+  methods: names,
+  banner: z.string().max(4096).optional(),
+  hostKeys: z.array(z.strictObject({ type: name, bits: z.int().min(0).max(65_536) })).max(16),
+  afterLogin: z
+    .array(z.string().regex(/^[\x20-\x7e]{0,512}$/))
+    .max(64)
+    .optional(),
+}) satisfies z.ZodType<Learned>;
 
 export function packLearned(learned: Learned): string {
   return Buffer.from(JSON.stringify(learned)).toString("base64");
 }
 
-/** Undefined when the label was not written by `packLearned`. */
+/** Undefined when the label was not written by this version's `packLearned`. */
 export function unpackLearned(label: string): Learned | undefined {
   try {
     return learnedSchema.parse(JSON.parse(Buffer.from(label, "base64").toString("utf8")));
@@ -31,32 +40,8 @@ export function unpackLearned(label: string): Learned | undefined {
   }
 }
 
-/**
- * Reads what `ssh -vv` prints of a server it met. Its debug lines have had this form since OpenSSH 7.2;
- * the first line is the server's identification.
- * Undefined when something is missing.
- */
-export function parseClientLog(log: string): Learned | undefined {
-  const offer = after(log, "peer server KEXINIT proposal");
-  const found = learnedSchema.safeParse({
-    identification: log.slice(0, log.search(/\r?\n/)),
-    kex: list(offer, /^debug2: KEX algorithms: (.*)$/m),
-    hostKey: list(offer, /^debug2: host key algorithms: (.*)$/m),
-    cipher: list(offer, /^debug2: ciphers ctos: (.*)$/m),
-    mac: list(offer, /^debug2: MACs ctos: (.*)$/m),
-    compression: list(offer, /^debug2: compression ctos: (.*)$/m),
-    signatureAlgorithms: list(log, /server-sig-algs=<(.*)>/),
-    methods: list(log, /^debug1: Authentications that can continue: (.*)$/m),
-  });
-  return found.success ? found.data : undefined;
-}
-
-function after(text: string, mark: string): string {
-  const at = text.indexOf(mark);
-  return at < 0 ? "" : text.slice(at);
-}
-
-function list(text: string, pattern: RegExp): string[] {
-  const names = pattern.exec(text.replaceAll("\r", ""))?.[1]?.trim() ?? "";
-  return names === "" ? [] : names.split(",");
+/** Empty when it announces none. */
+export function signatureAlgorithmsOf({ extensions }: Pick<Learned, "extensions">): string[] {
+  const { value = "" } = extensions.find((one) => one.name === SIGNATURE_ALGORITHMS) ?? {};
+  return value === "" ? [] : value.split(",");
 }

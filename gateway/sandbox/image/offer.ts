@@ -1,5 +1,5 @@
+import type { Learned } from "../../model/learned.ts";
 import type { Persona } from "../../model/persona.ts";
-import type { Learned } from "./learned.ts";
 
 /**
  * What `gateway/ssh/transport` implements in the server role. Offering more would be worse than offering less: the
@@ -44,10 +44,13 @@ export const IMPLEMENTED = {
   compression: ["none", "zlib@openssh.com"],
 } as const satisfies Persona["offer"];
 
+/** Names in a list of key exchanges that are none: what they announce is the transport's to do. */
+export const MARKERS: readonly string[] = ["ext-info-s", "kex-strict-s-v00@openssh.com"];
+
 /** sshd's own lists in its own order, less what we do not have. */
 export function reducedOffer(learned: Learned): Persona["offer"] {
   return {
-    kex: common(learned.kex, IMPLEMENTED.kex),
+    kex: common(learned.kex, [...IMPLEMENTED.kex, ...MARKERS]),
     hostKey: common(learned.hostKey, IMPLEMENTED.hostKey),
     cipher: common(learned.cipher, IMPLEMENTED.cipher),
     mac: common(learned.mac, IMPLEMENTED.mac),
