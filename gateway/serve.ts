@@ -4,7 +4,6 @@ import type { Logger } from "pino";
 import { raiseFence, reapFence, type Fence } from "./firewall/fence.ts";
 import { freeSubnet, parseSubnet } from "./firewall/subnet.ts";
 import type { Endpoint } from "./model/endpoint.ts";
-import type { Persona } from "./model/persona.ts";
 import type { LoadedPolicy, Policy } from "./model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, COURIER_INDEX, FIRST_HELPER_INDEX } from "./model/slot.ts";
 import { circumstancesHere } from "./policy/circumstances.ts";
@@ -16,14 +15,12 @@ import { PolicyWatch, type PolicyUpdate } from "./policy/watch.ts";
 import { Engine } from "./sandbox/docker.ts";
 import { learnEngine } from "./sandbox/engine-facts.ts";
 import { buildImage } from "./sandbox/image/build.ts";
-import { findPersona } from "./sandbox/image/find.ts";
-import { makeHostKeys } from "./sandbox/image/host-keys.ts";
-import { readModuli } from "./sandbox/image/read-moduli.ts";
 import { requireEngine } from "./sandbox/limits.ts";
 import { reap } from "./sandbox/reap.ts";
 import { inquire } from "./ssh/inquiry/inquire.ts";
 import { openDataFolder, saveIdentity, layOut } from "./warden/data-folder.ts";
 import { claimAddresses } from "./warden/listeners.ts";
+import { Machines } from "./warden/machines.ts";
 import { takeSlot } from "./warden/slot.ts";
 import { startWarden, type Warden } from "./warden/warden.ts";
 
@@ -74,7 +71,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
       log.warn(renderProblem(warning));
   };
   warnOf(placed);
-  const persona = await personaOf(policy, engine, join(data.path, "personas"), options.progress);
+  await buildImages(policy, engine, join(data.path, "personas"), options.progress);
   await saveIdentity(data.path, { ...data.identity, slot });
   const fronts = Array.from({ length: Math.min(availableParallelism(), FIRST_HELPER_INDEX) }, (_, index) =>
     ownerOf(slot, index),
@@ -88,15 +85,15 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   const fence = await raisedFence(slot, policy);
   held.defer(() => fence.lower());
 
-  const hostKeys = await makeHostKeys(join(data.path, "keys", persona.name), persona.hostname);
+  const machines = new Machines({ engine, keys: join(data.path, "keys") });
+  await machines.prepare(policy);
   const warden = held.use(
     await startWarden({
       slot,
       data,
       engine,
       fence,
-      persona,
-      hostKeys,
+      machines,
       addresses,
       policy: loaded,
       fronts: fronts.length,
@@ -105,7 +102,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
     }),
   );
   const updated = (update: PolicyUpdate) => {
-    warden.updated(update);
+    void warden.updated(update);
     if (update.outcome === "changed") warnOf(update);
   };
   const watch = held.use(await PolicyWatch.start(loaded, { onUpdate: updated }));
@@ -123,15 +120,15 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
   };
 }
 
-async function personaOf(
+/** Of the policy and of its profiles. Seldom does anything. */
+async function buildImages(
   policy: Policy,
   engine: Engine,
   personas: string,
   progress: ServeOptions["progress"],
-): Promise<Persona> {
-  await buildImage(engine, { persona: policy.persona.name, personas, inquire, progress });
-  const persona = await findPersona(engine, policy.persona);
-  return { ...persona, moduli: await readModuli(engine, persona.image) };
+): Promise<void> {
+  for (const persona of new Set(everyPolicy(policy).map((each) => each.persona.name)))
+    await buildImage(engine, { persona, personas, inquire, progress });
 }
 
 async function raisedFence(slot: number, policy: Policy): Promise<Fence> {

@@ -8,6 +8,7 @@ import type { Policy } from "../model/policy.ts";
 import { networksOf } from "../policy/resolve.ts";
 import { SLOTS } from "../model/slot.ts";
 import { loadPlaced } from "../policy/load.ts";
+import { everyPolicy } from "../policy/resolve.ts";
 import { Engine } from "../sandbox/docker.ts";
 import { findPersona } from "../sandbox/image/find.ts";
 import { requireReadableCode } from "../warden/confine/code.ts";
@@ -134,7 +135,10 @@ async function forPolicy(policy: Policy, engine: Engine, data: string): Promise<
     await look("processes", () => processesSeen(policy)),
     await look("sandbox image", async () => {
       try {
-        return `${(await findPersona(engine, policy.persona)).image} is there`;
+        const personas = new Map(everyPolicy(policy).map(({ persona }) => [persona.name, persona]));
+        const images: string[] = [];
+        for (const persona of personas.values()) images.push((await findPersona(engine, persona)).image);
+        return `${images.join(", ")} ${images.length === 1 ? "is" : "are"} there`;
       } catch (error) {
         if (error instanceof MitsubakoError && error.code === "image-missing")
           throw new Warning(`${error.message} The first start builds it.`);

@@ -14,12 +14,14 @@ export interface Trial {
   readonly since: number;
   /** `sandbox.most` of the policy. */
   readonly most: number;
+  /** Ready for nobody yet, all together; memory and disk in bytes. */
+  readonly spares: { readonly count: number; readonly memory: number; readonly disk: number };
   readonly outcome: Outcome;
   /** What it opens to the outside, in words. */
   readonly open: readonly string[];
 }
 
-export function renderTrial({ policy, since, most, outcome, open }: Trial): string {
+export function renderTrial({ policy, since, most, spares, outcome, open }: Trial): string {
   const { sessions, attempts, letIn, newlyIn, newlyOut, limits, sandboxes, profiles = {} } = outcome;
   const { peak, made, memory, disk } = sandboxes;
   const hit = LIMITS.filter((limit) => limits[limit].count > 0);
@@ -39,7 +41,7 @@ export function renderTrial({ policy, since, most, outcome, open }: Trial): stri
     ...hit.flatMap((limit) => examples(limit, limits[limit])),
     "",
     `Sandboxes: ${made} in all, ${peak.count} at once at most${peak.at === undefined ? "" : ` (${absoluteTime(peak.at)})`} of ${most} allowed.`,
-    `  They may take ${showSize(memory)} of memory and ${showSize(disk)} of disk together; spares come on top.`,
+    `  They may take ${showSize(memory)} of memory and ${showSize(disk)} of disk together${onTop(spares)}.`,
     "",
     open.length === 0 ? "Open to the outside: nothing." : "Open to the outside:",
     ...open.map((what) => `  ${escapeText(what)}`),
@@ -50,6 +52,12 @@ export function renderTrial({ policy, since, most, outcome, open }: Trial): stri
     "`What policy try can tell` in docs/policies.md.",
     "",
   ].join("\n");
+}
+
+function onTop({ count: number, memory, disk }: Trial["spares"]): string {
+  return number === 0
+    ? ""
+    : `; ${count(number, "spare")} ${number === 1 ? "comes" : "come"} on top, with ${showSize(memory)} and ${showSize(disk)} at most`;
 }
 
 const WAYS: Readonly<Record<Way, string>> = {

@@ -1,7 +1,9 @@
 import { FENCES } from "../firewall/egress.ts";
 import { triedSessions } from "../index/tried.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { resolve, resolvedProfiles } from "../policy/resolve.ts";
+import { everyPolicy, resolve, resolvedProfiles } from "../policy/resolve.ts";
+import { machineId } from "../model/persona.ts";
+import type { Policy } from "../model/policy.ts";
 import { opensUnder } from "../policy/try/outside.ts";
 import { replayUnder } from "../policy/try/replay.ts";
 import { jsonText } from "../model/json.ts";
@@ -45,11 +47,19 @@ export async function policyTryCommand(
   });
   progress({ percent: 100, text: "tried" });
   const trial: Trial = {
-    ...{ policy: path, hash, since, most: policy.sandbox.most },
+    ...{ policy: path, hash, since, most: policy.sandbox.most, spares: sparesOf(policy) },
     ...{ outcome, open: opensUnder(policy, resolvedProfiles(policy)) },
   };
   output.stdout.write(options.json ? `${jsonText(forPrograms(trial), 2)}\n` : renderTrial(trial));
   return 0;
+}
+
+/** Each machine has its own, and all of them are of the policy's own shape. */
+function sparesOf(policy: Policy): Trial["spares"] {
+  const machines = new Set(everyPolicy(policy).map(({ persona }) => machineId(persona))).size;
+  const { spares, most, memory, swap, disk } = policy.sandbox;
+  const count = Math.min(spares * machines, most);
+  return { count, memory: count * (memory + swap), disk: count * disk };
 }
 
 /** Times as text, strangers' bytes as other commands print them. */

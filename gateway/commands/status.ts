@@ -64,7 +64,7 @@ function capsIn(metrics: string): Caps {
 }
 
 function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number): string {
-  const { policy, refused, sandboxes, sessions, listening, stopped } = status;
+  const { policy, refused, sandboxes, sessions, listening, personas = [], stopped } = status;
   const ago = (time: string) => relativeTime(Date.parse(time) * 1000, now);
   const state = isRunning
     ? `runs since ${status.started} (process ${status.pid}, slot ${status.slot}), as it said ${ago(status.at)}`
@@ -83,6 +83,10 @@ function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number
       `${count(sandboxes.sources, "source")} with one, ${count(sandboxes.spares, "spare")}; ${sandboxes.all} of ${policy.most}`,
     ],
     ...byProfile(sandboxes),
+    ...personas.map(({ name, hostname, keys, sources }, index): [string, string] => [
+      index === 0 ? "personas" : "",
+      `${escapeText(name)} as ${escapeText(hostname)}, host keys ${escapeText(keys)}: ${count(sources, "source")}`,
+    ]),
     ["sessions", `${count(sessions, "connection")} open`],
     [
       "caps",

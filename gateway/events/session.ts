@@ -8,6 +8,7 @@ export const SESSION_EVENTS: EventRows = {
     when: "a connection was accepted; always the session's first",
     fields: {
       mitsubako_persona: field("string"),
+      mitsubako_hostname: maybe("string", "of the persona, as it was met"),
       mitsubako_policy: field("sha256", "of the policy file"),
       mitsubako_profile: maybe("string", "of the policy, where one matched before a user was named"),
     },
@@ -41,11 +42,13 @@ export const SESSION_CLOSING_EVENTS: EventRows = {
   },
 };
 
-export function connected({ source, listener, persona, policy, profile }: SessionOpened): EventBody {
+export function connected(opened: SessionOpened): EventBody {
+  const { source, listener, persona, hostname, policy, profile } = opened;
   return {
     eventid: "cowrie.session.connect",
     message: `New connection: ${source.address}:${source.port} to ${listener.address}:${listener.port}`,
     mitsubako_persona: persona,
+    ...(hostname === undefined ? {} : { mitsubako_hostname: hostname }),
     mitsubako_policy: policy,
     ...(profile === undefined ? {} : { mitsubako_profile: profile }),
   };

@@ -5,6 +5,7 @@
 import { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
+import type { Machine } from "../model/persona.ts";
 import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
 import type { LiveSession } from "./live-session.ts";
 import { runSession, type Front } from "./session.ts";
@@ -51,11 +52,15 @@ process.on("SIGTERM", () => undefined);
 
 function configure(configuration: FrontConfiguration): void {
   const first = front === undefined;
-  front = { configuration, authority: authorityOf(configuration), warden, live };
+  front ??= { configuration, machines: new Map(), warden, live };
+  front.configuration = configuration;
+  front.machines = new Map(
+    configuration.machines.map((machine) => [machine.id, { ...machine, authority: authorityOf(machine) }]),
+  );
   if (first) warden.tell({ kind: "ready" });
 }
 
-function authorityOf({ hostKeys }: FrontConfiguration): HostKey {
+function authorityOf({ hostKeys }: Machine): HostKey {
   const key = hostKeys
     .map(({ privateKey }) => parseHostKey(privateKey))
     .find(({ type }) => type === "ssh-ed25519");

@@ -87,7 +87,16 @@ export class SessionRecording {
  */
 export function openSessionRecording(
   configuration: FrontConfiguration,
-  { terms, ...opened }: { session: SessionId; source: Endpoint; listener: Endpoint; terms: SessionTerms },
+  {
+    terms,
+    ...opened
+  }: {
+    session: SessionId;
+    source: Endpoint;
+    listener: Endpoint;
+    persona: string;
+    terms: SessionTerms;
+  },
   ending: Ending,
 ): SessionRecording {
   const recording = createRecording({
@@ -103,7 +112,7 @@ export function openSessionRecording(
     startedAt: nowWithMicroseconds(),
     ...opened,
     sensor: configuration.sensor,
-    persona: configuration.persona.name,
+    hostname: terms.hostname,
     policy: configuration.policy,
     ...(terms.profile === undefined ? {} : { profile: terms.profile }),
   });

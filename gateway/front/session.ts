@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { unmapped, type Endpoint } from "../model/endpoint.ts";
 import type { FrontConfiguration, SessionTerms } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
+import type { Machine } from "../model/persona.ts";
 import { startRelay, type RelayEnd } from "../ssh/relay/relay.ts";
 import type { HostKey } from "../ssh/transport/host-key.ts";
 import { serveTransport } from "../ssh/transport/serve.ts";
@@ -16,12 +17,18 @@ import { reasonFor, reasonOfEnd } from "./reasons.ts";
 import { UpstreamLeg } from "./upstream-leg.ts";
 import type { WardenLink } from "./warden-link.ts";
 
-/** What all sessions of a front share. */
+/** What all sessions of a front share. The first two are others after a change of the policy. */
 export interface Front {
-  readonly configuration: FrontConfiguration;
-  readonly authority: HostKey;
+  configuration: FrontConfiguration;
+  /** By their ids. */
+  machines: ReadonlyMap<string, PlayedMachine>;
   readonly warden: WardenLink;
   readonly live: Map<SessionId, LiveSession>;
+}
+
+export interface PlayedMachine extends Machine {
+  /** Whom its sandboxes' sshd trusts to certify keys: its Ed25519 host key. */
+  readonly authority: HostKey;
 }
 
 /**
@@ -42,19 +49,27 @@ export async function runSession(socket: Socket, front: Front): Promise<void> {
   }
 
   const { session, terms } = admission;
+  const machine = front.machines.get(terms.machine);
   const ending = new Ending();
   try {
-    const recording = openSessionRecording(front.configuration, { session, ...ends, terms }, ending);
+    // The warden tells of a machine before it sends somebody there.
+    if (machine === undefined) throw new Error(`nobody has told of the machine ${terms.machine}`);
+    const { persona } = machine;
+    const recording = openSessionRecording(
+      front.configuration,
+      { session, ...ends, persona: persona.name, terms },
+      ending,
+    );
     const live = new LiveSession(ending, recording);
     front.live.set(session, live);
     let wasIn = false;
     try {
       wasIn = await livesThrough(
         socket,
-        { session, source: ends.source, terms, live },
+        { session, source: ends.source, terms, machine, live },
         recording,
         ending,
-        front,
+        front.warden,
       );
     } catch (error) {
       ending.end(...reasonFor(error));
@@ -88,15 +103,21 @@ async function livesThrough(
     session,
     source,
     terms,
+    machine: { persona, hostKeys, authority },
     live,
-  }: { session: SessionId; source: Endpoint; terms: SessionTerms; live: LiveSession },
+  }: {
+    session: SessionId;
+    source: Endpoint;
+    terms: SessionTerms;
+    machine: PlayedMachine;
+    live: LiveSession;
+  },
   recording: SessionRecording,
   ending: Ending,
-  { configuration, authority, warden }: Front,
+  warden: WardenLink,
 ): Promise<boolean> {
   using deadlines = new Deadlines(terms.deadlines, ending);
   live.clock = deadlines;
-  const { persona, hostKeys } = configuration;
 
   using leg = new UpstreamLeg(hostKeys, ending.signal);
   const downstream = await serveTransport(socket, {

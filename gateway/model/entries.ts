@@ -57,6 +57,8 @@ export interface SessionOpened {
   readonly listener: Endpoint;
   readonly sensor: string;
   readonly persona: string;
+  /** The persona's host name, as the session met it; absent in recordings from before it was written down. */
+  readonly hostname?: string;
   /** SHA-256 of the policy file in force, hexadecimal. */
   readonly policy: string;
   /** Of the policy's profile that matched before a user's name was known; absent where none did. */

@@ -2,7 +2,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { EndReason } from "./end-reason.ts";
 import type { SandboxId, SessionId } from "./ids.ts";
 import type { SandboxFact } from "./sandbox-facts.ts";
-import type { HostKeyFile, Persona } from "./persona.ts";
+import type { Machine, Persona } from "./persona.ts";
 
 /**
  * All that a front and the warden say to each other. A front is not trusted: the warden checks every message
@@ -25,6 +25,9 @@ export type Admission =
 export interface SessionTerms {
   /** The profile's name. */
   readonly profile?: string;
+  /** Id of the machine that it meets, one of the front's configuration. */
+  readonly machine: string;
+  readonly hostname: string;
   readonly maxTries: number;
   /** In the place of the persona's. */
   readonly methods?: Persona["methods"];
@@ -151,8 +154,7 @@ export type WardenNotice =
 export interface FrontConfiguration {
   readonly sensor: string;
   readonly policy: string;
-  readonly persona: Persona;
-  readonly hostKeys: readonly HostKeyFile[];
+  readonly machines: readonly Machine[];
 }
 
 /** The envelopes on the channel. */

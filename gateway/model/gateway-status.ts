@@ -38,6 +38,15 @@ export interface GatewayStatus {
     /** Of those with a source: how many go by each profile that has any, by its name. */
     readonly profiles: Readonly<Record<string, number>>;
   };
+  /** What strangers can meet, the policy's own first; absent in a status from before there were several. */
+  readonly personas?: readonly {
+    readonly name: string;
+    readonly hostname: string;
+    /** The folder of its host keys below `data/keys`. */
+    readonly keys: string;
+    /** Sources that have a sandbox of it. */
+    readonly sources: number;
+  }[];
   /** Connections. */
   readonly sessions: number;
 }

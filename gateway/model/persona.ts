@@ -30,6 +30,39 @@ export interface Persona {
   readonly banner?: string;
 }
 
+/**
+ * A persona with host keys of its own, which make it one machine: a source that meets these keys again finds its own sandbox again, and
+ * in another machine's nothing of it.
+ */
+export interface Machine {
+  /** As `machineId` gives it. */
+  readonly id: string;
+  readonly persona: Persona;
+  /** The folder of its host keys below `data/keys`. */
+  readonly keys: string;
+  readonly hostKeys: readonly HostKeyFile[];
+}
+
+/** What a session meets: settled when it connects, but for the name, which is seen only inside. */
+export interface ShownMachine {
+  readonly machine: Machine;
+  readonly hostname: string;
+}
+
+/** What a policy's section `persona` says of it. */
+interface WantedPersona {
+  readonly name: string;
+  readonly keys?: string | undefined;
+}
+
+export function keysOf({ name, keys = name }: WantedPersona): string {
+  return keys;
+}
+
+export function machineId(wanted: WantedPersona): string {
+  return `${wanted.name} ${keysOf(wanted)}`;
+}
+
 /** A group that sshd may choose for diffie-hellman-group-exchange (RFC 4419). */
 export interface Modulus {
   readonly bits: number;

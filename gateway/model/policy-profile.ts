@@ -80,7 +80,11 @@ export const profile = z.strictObject({
     "What a session has to be, in everything that stands here; at least one of them. Has to be given.",
   ),
   auth: part(auth, ["methods", "maxTries", "root", "refuse", "rules", "otherwise"], "As `auth`."),
-  persona: part(persona, ["hostname", "banner"], "As `persona`."),
+  persona: part(
+    persona,
+    ["name", "hostname", "keys", "banner"],
+    "As `persona`. All but the host name is shown before a user is known.",
+  ),
   sandbox: part(
     sandbox,
     [

@@ -35,6 +35,15 @@ export const persona = z.strictObject({
     .default("srv01")
     .meta({ expected: "a host name such as srv01: letters, digits and dashes, at most 63" })
     .describe("Host name inside the sandbox."),
+  keys: z
+    .string()
+    // Other folders of data/keys are other things' keys.
+    .regex(/^(?!outpost$)[a-z0-9][a-z0-9-]{0,62}(@[a-z0-9][a-z0-9-]{0,62})?$/)
+    .optional()
+    .meta({ expected: "a name such as web01: small letters, digits and dashes", examples: ["web01"] })
+    .describe(
+      "Which host keys it shows: a folder of `data/keys`, made at the first use. If absent, the one called as `persona.name`; in a profile with `match.listener` and a `hostname` of its own NAME@HOSTNAME. A source that meets other keys is in another sandbox.",
+    ),
   banner: z
     .string()
     .max(4096)
@@ -95,7 +104,12 @@ export const sandbox = z.strictObject({
     .default("sticky")
     .describe("`sticky`: a source finds its own sandbox again. `fresh`: every session gets a new one."),
   most: z.int().min(1).max(4096).default(20).describe("Sandboxes at once, spares included."),
-  spares: z.int().min(0).max(64).default(2).describe("Ready sandboxes kept for new sources."),
+  spares: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(2)
+    .describe("Ready sandboxes kept for new sources; where profiles add personas, so many of each."),
   idle: duration.prefault("1h").describe("A sandbox without a session is removed after this."),
   life: durationBetween("1s", "24d")
     .prefault("6h")

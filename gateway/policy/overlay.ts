@@ -10,11 +10,11 @@ import type { PolicyPath, Problem } from "./problem.ts";
  * profiles.
  */
 export function overlaid(policy: Policy, profile: Profile): Policy {
-  const { auth, persona, sandbox, deadlines, limits, network } = profile;
+  const { auth, sandbox, deadlines, limits, network } = profile;
   return deepFreeze({
     ...policy,
     auth: over(policy.auth, auth),
-    persona: over(policy.persona, persona),
+    persona: personaOver(policy.persona, profile),
     sandbox: over(policy.sandbox, sandbox),
     deadlines: over(policy.deadlines, deadlines),
     limits: over(policy.limits, limits),
@@ -34,6 +34,15 @@ export function overlaid(policy: Policy, profile: Profile): Policy {
 /** `egress: deny` alone shuts what leaves altogether: the policy's own entries open nothing any more. */
 function isShut({ network }: Profile): boolean {
   return network?.egress === "deny" && network.ports === undefined;
+}
+
+/** A server with a door and a name of its own has host keys of its own, unless the profile names some. */
+function personaOver(own: Policy["persona"], { match, persona }: Profile): Policy["persona"] {
+  const laid = over(own, persona);
+  // Where a user is asked for, keys were shown before.
+  const isDoor = match.listener !== undefined && match.user === undefined;
+  if (!isDoor || laid.hostname === own.hostname || persona?.keys !== undefined) return laid;
+  return { ...laid, keys: `${laid.name}@${laid.hostname}`.toLowerCase() };
 }
 
 function over<Section extends object>(section: Section, part: object | undefined): Section {

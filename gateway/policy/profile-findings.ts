@@ -1,6 +1,8 @@
 /** What is wrong with profiles and the schema cannot say: what can never match, or comes too late. */
 import type { Policy, Profile } from "../model/policy.ts";
+import { keysOf } from "../model/persona.ts";
 import { MatcherError, compileEntry } from "./matcher.ts";
+import { overlaid } from "./overlay.ts";
 import type { PolicyPath } from "./problem.ts";
 
 interface Finding {
@@ -12,12 +14,15 @@ interface Finding {
 const BEFORE_THE_USER: readonly (readonly [string, ...string[]])[] = [
   ["auth", "methods"],
   ["auth", "maxTries"],
+  ["persona", "name"],
+  ["persona", "keys"],
   ["persona", "banner"],
   ["deadlines", "login"],
   ["limits"],
 ];
 
-export function profileFindings({ profiles, geo }: Policy): Finding[] {
+export function profileFindings(policy: Policy): Finding[] {
+  const { profiles, geo } = policy;
   return profiles.flatMap((profile, index) => {
     const { match } = profile;
     const at = (...path: PolicyPath): PolicyPath => ["profiles", index, ...path];
@@ -47,6 +52,7 @@ export function profileFindings({ profiles, geo }: Policy): Finding[] {
       }),
       ...userMatcher(match.user, at("match", "user")),
       ...(match.user === undefined ? [] : tooLate(profile, index)),
+      ...sharedKeys(policy, index),
     ];
   });
 }
@@ -84,6 +90,36 @@ function tooLate(profile: Profile, index: number): Finding[] {
         "never applies: this profile asks for a user, and it is settled before one is known. Move it to a profile without match.user",
     });
   });
+}
+
+/** Of doors: two servers with the same host keys are known for one. */
+function sharedKeys(policy: Policy, index: number): Finding[] {
+  const profile = policy.profiles[index];
+  if (!isDoor(profile) || profile.persona?.keys === undefined) return [];
+  const own = overlaid(policy, profile).persona;
+  const others = [
+    { called: "the policy itself", persona: policy.persona },
+    ...policy.profiles
+      .slice(0, index)
+      .flatMap((other) =>
+        isDoor(other)
+          ? [{ called: `profile ${JSON.stringify(other.name)}`, persona: overlaid(policy, other).persona }]
+          : [],
+      ),
+  ];
+  const twin = others.find(
+    ({ persona }) =>
+      keysOf(persona) === keysOf(own) && (persona.hostname !== own.hostname || persona.name !== own.name),
+  );
+  return when(twin !== undefined, {
+    path: ["profiles", index, "persona", "keys"],
+    message: `names the host keys that ${twin?.called ?? ""} shows as another server: the two would be known for one. Write another name, or leave it out`,
+  });
+}
+
+/** It is met at certain listeners, by whoever comes. */
+function isDoor(profile: Profile | undefined): profile is Profile {
+  return profile?.match.listener !== undefined && profile.match.user === undefined;
 }
 
 function userMatcher(user: Profile["match"]["user"], path: PolicyPath): Finding[] {

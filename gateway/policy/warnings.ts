@@ -3,7 +3,9 @@ import { toByteString } from "../model/bytes.ts";
 import type { AuthRule, Policy } from "../model/policy.ts";
 import type { PolicyDocument } from "./document.ts";
 import type { Circumstances } from "./circumstances.ts";
+import { machineId } from "../model/persona.ts";
 import { compileMatcher } from "./matcher.ts";
+import { everyPolicy } from "./resolve.ts";
 import { inProfile, profiledPolicies } from "./overlay.ts";
 import { renderProblem, showPath } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
@@ -35,6 +37,7 @@ function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Cir
     ...root(policy, circumstances),
     ...unreachable(policy.auth.rules, document),
     ...room(policy, circumstances),
+    ...crowdedOut(policy),
     ...crowded(policy),
     ...times(policy),
     ...wayOut(policy, circumstances),
@@ -90,6 +93,16 @@ function room({ sandbox, limits }: Policy, { memory }: Circumstances): Warning[]
       message: "is 0: strangers may fill the disk, and then nothing is recorded. Write 2 GiB",
     }),
   ];
+}
+
+/** Spares are kept for each machine, and count among all sandboxes. */
+function crowdedOut(policy: Policy): Warning[] {
+  const { spares, most } = policy.sandbox;
+  const machines = new Set(everyPolicy(policy).map(({ persona }) => machineId(persona))).size;
+  return when(machines > 1 && spares * machines > most, {
+    path: ["sandbox", "spares"],
+    message: `is ${spares} for each of ${machines} personas, ${spares * machines} together, but only ${most} sandboxes may exist (sandbox.most). Write ${Math.floor(most / machines)} at most`,
+  });
 }
 
 /** As measured: what a sandbox's own sshd takes for each session in it. */

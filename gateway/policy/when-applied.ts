@@ -5,8 +5,8 @@ export type Applies = "at once" | "new sandboxes" | "new connections" | "next st
 const WHEN: readonly (readonly [string, Applies])[] = [
   ["listen", "next start"],
   ["sensor", "next start"],
-  ["persona.banner", "new connections"],
-  ["persona", "next start"],
+  ["persona.hostname", "new sandboxes"],
+  ["persona", "new connections"],
   ["auth.memory", "next start"],
   ["auth.maxTries", "new connections"],
   ["auth.methods", "new connections"],
@@ -32,17 +32,14 @@ const WHEN: readonly (readonly [string, Applies])[] = [
   ["profiles", "at once"],
 ];
 
-/** What a profile sets has the same meaning as in the policy; what it cannot be told of a policy's start can be told of a sandbox. */
-const IN_PROFILES: readonly (readonly [string, Applies])[] = [["persona.hostname", "new sandboxes"]];
-
 /** `path` as changes have it, such as `auth.rules[0].user` or `profiles[1].sandbox.memory`. */
 export function whenApplied(path: string): Applies {
   const inProfile = /^profiles\[\d+\]\.((?!name\b|match\b).+)$/.exec(path)?.[1];
-  return inProfile === undefined ? when(path, WHEN) : when(inProfile, [...IN_PROFILES, ...WHEN]);
+  return when(inProfile ?? path);
 }
 
-function when(path: string, table: typeof WHEN): Applies {
-  const entry = table.find(
+function when(path: string): Applies {
+  const entry = WHEN.find(
     ([prefix]) => path === prefix || path.startsWith(`${prefix}.`) || path.startsWith(`${prefix}[`),
   );
   if (entry === undefined) throw new Error(`nobody has said when ${path} applies`);

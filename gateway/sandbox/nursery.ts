@@ -1,12 +1,16 @@
 import type { Logger } from "pino";
 import { MitsubakoError } from "../model/errors.ts";
+import { Broods, type Brood } from "./broods.ts";
 import type { ReadySandbox } from "./lifecycle.ts";
 
+export type Make = (signal: AbortSignal) => Promise<ReadySandbox>;
+
 export interface NurseryOptions {
-  readonly make: (signal: AbortSignal) => Promise<ReadySandbox>;
-  /** Sandboxes at once, of whatever state. */
+  /** Of which kinds spares are kept, and how each is made. */
+  readonly kinds: () => ReadonlyMap<string, Make>;
+  /** Sandboxes at once, of whatever kind and state. */
   readonly most: () => number;
-  /** Warm spares to keep. */
+  /** Warm spares to keep of each kind. */
   readonly spares: () => number;
   /** Whether a spare is as the policy now wants it. */
   readonly isCurrent: (spare: ReadySandbox) => boolean;
@@ -15,14 +19,17 @@ export interface NurseryOptions {
   readonly log: Logger;
 }
 
-type Make = NurseryOptions["make"];
+/** What somebody waits for. */
+export interface Wish {
+  /** Any of this kind will do; where it is absent, no spare: one is made for them alone. */
+  readonly kind?: string | undefined;
+  readonly make: Make;
+}
 
-interface Waiter {
+interface Waiter extends Wish {
   readonly resolve: (sandbox: ReadySandbox) => void;
   readonly reject: (error: unknown) => void;
-  /** No spare will do: one is made for them alone. */
-  readonly make: Make | undefined;
-  /** It is being made. */
+  /** One is being made for them alone. */
   isServed: boolean;
 }
 
@@ -35,18 +42,15 @@ const LONGEST_DELAY = 60_000;
 /** Makes sandboxes: for those who wait first, then as warm spares. Counts every sandbox until it is gone. */
 export class Nursery {
   readonly #options: NurseryOptions;
-  readonly #spares: ReadySandbox[] = [];
+  readonly #broods = new Broods();
   readonly #waiting = new Set<Waiter>();
   readonly #closing = new AbortController();
   readonly #busy = new Set<Promise<unknown>>();
-  #making = 0;
   /** For one who waits, and for nobody else. */
   #makingAlone = 0;
   #leaving = 0;
   /** All that exist: being made, spare, assigned, leaving. */
   #count = 0;
-  #failures = 0;
-  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: NurseryOptions) {
     this.#options = options;
@@ -57,18 +61,18 @@ export class Nursery {
   }
 
   get spares(): number {
-    return this.#spares.length;
+    return this.#broods.spares;
   }
 
   /**
-   * A ready sandbox; a spare at once, else when one is made. With `make` it is made by that, whatever spares there are. If the wait is
-   * aborted, what arrives late is kept for others, or removed where it was made for nobody else.
+   * A ready sandbox as it is wished for; a spare at once, else when one is made. If the wait is aborted, what arrives late is kept for
+   * others, or removed where it was made for nobody else.
    * @throws MitsubakoError `no-sandbox`; the signal's reason.
    */
-  async take(signal: AbortSignal, make?: Make): Promise<ReadySandbox> {
+  async take(signal: AbortSignal, wish: Wish): Promise<ReadySandbox> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<ReadySandbox>();
-    const waiter: Waiter = { resolve, reject, make, isServed: false };
+    const waiter: Waiter = { ...wish, resolve, reject, isServed: false };
     const giveUp = () => {
       this.#waiting.delete(waiter);
       reject(signal.reason as Error);
@@ -103,8 +107,7 @@ export class Nursery {
 
   /** A spare whose container ended. */
   lost(container: string): void {
-    const at = this.#spares.findIndex((spare) => spare.container === container);
-    const [spare] = at < 0 ? [] : this.#spares.splice(at, 1);
+    const spare = this.#broods.remove(container);
     if (spare) this.leaving(spare.remove());
   }
 
@@ -112,10 +115,8 @@ export class Nursery {
   pump(): void {
     this.#dropOutdated();
     for (const waiter of this.#waiting) {
-      if (waiter.make !== undefined) continue;
-      const spare = this.#spares.shift();
-      if (!spare) break;
-      this.#serve(waiter, spare);
+      const spare = waiter.kind === undefined ? undefined : this.#broods.take(waiter.kind);
+      if (spare) this.#serve(waiter, spare);
     }
     if (this.#closing.signal.aborted) {
       for (const waiter of this.#waiting) waiter.isServed = false;
@@ -129,9 +130,9 @@ export class Nursery {
   /** Makes no more, and removes the spares. */
   async close(): Promise<void> {
     this.#closing.abort(new MitsubakoError("no-sandbox", "The gateway is stopping."));
-    clearTimeout(this.#retry);
+    this.#broods.stopRetries();
     this.pump();
-    for (const spare of this.#spares.splice(0)) this.leaving(spare.remove());
+    for (let isOne = true; isOne;) isOne = this.#dropSpare();
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
   }
 
@@ -139,64 +140,81 @@ export class Nursery {
     const { most, makeRoom } = this.#options;
     for (;;) {
       const [waiter] = this.#unserved();
-      if (waiter === undefined || this.#making + this.#makingAlone >= MOST_AT_ONCE) break;
-      // A spare that will not do makes way.
-      if (this.#count >= most() && waiter.make !== undefined && this.#leaving === 0) this.#dropSpare();
-      if (this.#count >= most()) break;
-      if (waiter.make === undefined) this.#make();
-      else this.#makeFor(waiter, waiter.make);
+      const making = this.#broods.making + this.#makingAlone;
+      if (waiter === undefined || making >= MOST_AT_ONCE || this.#count >= most()) break;
+      if (waiter.kind === undefined) this.#makeFor(waiter);
+      else this.#make(waiter.kind, waiter.make);
     }
-    // Those who cannot be served by what is being made or will be free have to be told, unless somebody idle can go.
+    // Those who cannot be served by what is being made or will be free have to be told, unless a spare that will not do makes way, or
+    // somebody idle.
     const room = Math.max(0, most() - this.#count);
     const missing = () => this.#unserved().length - room - this.#leaving - this.#sparesToCome;
     while (missing() > 0) {
-      if (makeRoom("source")) continue;
+      if (this.#dropSpare() || makeRoom("source")) continue;
       this.#refuse(missing(), "all are in use");
     }
   }
 
   /** Those for whom nothing is being made yet, the longest waiting first. */
   #unserved(): Waiter[] {
-    let making = this.#making;
-    return [...this.#waiting].filter((waiter) =>
-      waiter.make === undefined ? making-- <= 0 : !waiter.isServed,
-    );
+    const making = this.#broods.makingByKind;
+    return [...this.#waiting].filter(({ kind, isServed }) => {
+      if (kind === undefined) return !isServed;
+      const left = making.get(kind) ?? 0;
+      making.set(kind, left - 1);
+      return left <= 0;
+    });
   }
 
   /** Those that are being made and nobody waits for: who cannot use them gets their place. */
   get #sparesToCome(): number {
-    const plain = [...this.#waiting].filter(({ make }) => make === undefined).length;
-    return Math.max(0, this.#making - plain);
+    return [...this.#broods.makingByKind].reduce((sum, [kind, making]) => {
+      const wanted = [...this.#waiting].filter((waiter) => waiter.kind === kind).length;
+      return sum + Math.max(0, making - wanted);
+    }, 0);
   }
 
-  #dropSpare(): void {
-    const spare = this.#spares[0];
-    if (spare) this.lost(spare.container);
+  /** @returns whether there was one. */
+  #dropSpare(): boolean {
+    const spare = this.#broods.takeOfMost();
+    if (spare) this.leaving(spare.remove());
+    return spare !== undefined;
   }
 
+  /** Of the kind that has fewest. */
   #makeSpare(): void {
-    const { most, spares, makeRoom } = this.#options;
-    if (this.#making > 0 || this.#retry !== undefined || this.#spares.length >= spares()) return;
-    if (this.#count < most()) this.#make();
+    const { kinds, most, spares, makeRoom } = this.#options;
+    if (this.#broods.making > 0) return;
+    const [first] = [...kinds()]
+      .map(([kind, make]) => ({ kind, make, brood: this.#broods.of(kind) }))
+      .filter(({ brood }) => brood.retry === undefined && brood.spares.length < spares())
+      .sort((one, other) => one.brood.spares.length - other.brood.spares.length);
+    if (first === undefined) return;
+    if (this.#count < most()) this.#make(first.kind, first.make);
     else if (this.#leaving === 0) makeRoom("spare");
   }
 
-  #make(): void {
-    this.#making++;
+  #make(kind: string, make: Make): void {
+    const brood = this.#broods.of(kind);
+    brood.making++;
     this.#count++;
     this.#track(
-      this.#options.make(this.#closing.signal).then(
+      make(this.#closing.signal).then(
         (sandbox) => {
-          this.#making--;
-          this.#failures = 0;
-          this.#spares.push(sandbox);
+          brood.making--;
+          brood.failures = 0;
+          brood.spares.push(sandbox);
           if (this.#closing.signal.aborted) this.lost(sandbox.container);
           this.pump();
         },
         (error: unknown) => {
-          this.#making--;
+          brood.making--;
           this.#count--;
-          this.#failed(error);
+          this.#failed(
+            error,
+            [...this.#waiting].find((waiter) => waiter.kind === kind),
+          );
+          this.#tryAgain(brood);
           this.pump();
         },
       ),
@@ -204,15 +222,14 @@ export class Nursery {
   }
 
   /** For one who waits, and nobody else: who gives up leaves it to be removed. */
-  #makeFor(waiter: Waiter, make: Make): void {
+  #makeFor(waiter: Waiter): void {
     this.#makingAlone++;
     this.#count++;
     waiter.isServed = true;
     this.#track(
-      make(this.#closing.signal).then(
+      waiter.make(this.#closing.signal).then(
         (sandbox) => {
           this.#makingAlone--;
-          this.#failures = 0;
           if (this.#waiting.has(waiter) && !this.#closing.signal.aborted) this.#serve(waiter, sandbox);
           else this.leaving(sandbox.remove());
           this.pump();
@@ -227,18 +244,20 @@ export class Nursery {
     );
   }
 
-  #failed(error: unknown, whose?: Waiter): void {
+  #failed(error: unknown, waiter: Waiter | undefined): void {
     if (this.#closing.signal.aborted) return;
     this.#options.log.error({ err: error }, "a sandbox could not be made");
-    const waiter = whose ?? [...this.#waiting].find(({ make }) => make === undefined);
-    if (waiter && this.#waiting.has(waiter)) {
-      this.#waiting.delete(waiter);
-      waiter.reject(new MitsubakoError("no-sandbox", "A sandbox could not be made.", { cause: error }));
-    }
-    const delay = Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
+    if (waiter === undefined || !this.#waiting.delete(waiter)) return;
+    waiter.reject(new MitsubakoError("no-sandbox", "A sandbox could not be made.", { cause: error }));
+  }
+
+  /** No spare of that kind before a while is over; the others do not suffer from it. */
+  #tryAgain(brood: Brood): void {
+    if (this.#closing.signal.aborted) return;
+    const delay = Math.min(FIRST_DELAY * 2 ** brood.failures++, LONGEST_DELAY);
+    clearTimeout(brood.retry);
+    brood.retry = setTimeout(() => {
+      brood.retry = undefined;
       this.pump();
     }, delay);
   }
@@ -257,8 +276,11 @@ export class Nursery {
   }
 
   #dropOutdated(): void {
-    for (const spare of this.#spares.filter((each) => !this.#options.isCurrent(each)))
-      this.lost(spare.container);
+    const kinds = this.#options.kinds();
+    const isWanted = (kind: string) =>
+      kinds.has(kind) || [...this.#waiting].some((waiter) => waiter.kind === kind);
+    for (const spare of this.#broods.takeOutdated(isWanted, this.#options.isCurrent))
+      this.leaving(spare.remove());
   }
 
   #track(work: Promise<unknown>): void {

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Capture, Traffic } from "../model/capture.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { SandboxId, SessionId } from "../model/ids.ts";
-import type { HostKeyFile, Persona } from "../model/persona.ts";
+import type { Machine, ShownMachine } from "../model/persona.ts";
 import type { Policy } from "../model/policy.ts";
 import { Artifacts } from "./artifacts.ts";
 import { disguiseFor } from "./disguise.ts";
@@ -13,18 +13,12 @@ import type { Engine } from "./docker.ts";
 import { learnEngine } from "./engine-facts.ts";
 import { watchEnds } from "./engine-events.ts";
 import { Lease } from "./lease.ts";
-import {
-  makeSandbox,
-  type AssignedSandbox,
-  type Ground,
-  type ReadySandbox,
-  type SandboxKit,
-} from "./lifecycle.ts";
+import { makeSandbox, type AssignedSandbox, type Ground, type ReadySandbox } from "./lifecycle.ts";
 import { checkEngine, requireEngine } from "./limits.ts";
 import { ensureNetwork, type NetworkPlan } from "./network.ts";
-import { Nursery } from "./nursery.ts";
+import { Nursery, type Make, type Wish } from "./nursery.ts";
+import { kindOf, Outfits } from "./outfits.ts";
 import { PasswordHasher } from "./password-hash.ts";
-import { PastKeeper } from "./past/keeper.ts";
 import { roomForCapture, type Room } from "./room.ts";
 import { macAddress } from "./spec.ts";
 import { reap, reapUnknown } from "./reap.ts";
@@ -37,8 +31,8 @@ export interface PoolOptions {
   readonly network: NetworkPlan;
   /** The policy in force; asked each time. */
   readonly policy: () => Policy;
-  readonly persona: Pick<Persona, "image" | "hostname">;
-  readonly hostKeys: readonly HostKeyFile[];
+  /** The machines of that policy and of its profiles, the policy's own first, each with the policy that makes it known; asked each time. */
+  readonly machines: () => readonly (ShownMachine & { readonly policy: Policy })[];
   /** The folder `data/artifacts`. */
   readonly artifacts: string;
   readonly log: Logger;
@@ -87,7 +81,7 @@ const MOST_EVER = 4096;
  * @throws MitsubakoError `engine-dead`, `engine-refused`, `engine-unfit`
  */
 export async function startPool(options: PoolOptions): Promise<Pool> {
-  const { engine, slot, persona, hostKeys, ground } = options;
+  const { engine, slot, ground } = options;
   const facts = await learnEngine(engine);
   requireEngine(options.policy(), facts);
   for (const sentence of checkEngine(options.policy(), facts)) options.log.warn(sentence);
@@ -96,18 +90,16 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const hasher = new PasswordHasher();
   hasher.startAhead();
   const strays = new Strays();
-  const past = new PastKeeper(hostKeys, persona.hostname);
   const wanted = options.policy().sandbox.disguise;
   const disguise = disguiseFor({ program: options.disguise, facts, wanted, log: options.log });
-  const outer = { engine, facts, network, ground, strays, disguise };
-  const kit = { ...outer, persona, hostKeys, past, artifacts, hasher };
-  return new Pool(options, kit);
+  const common = { engine, facts, network, ground, strays, disguise, artifacts, hasher };
+  return new Pool(options, new Outfits(common));
 }
 
 /** The sandboxes of a gateway: who has which, who waits, what goes. */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #kit: SandboxKit;
+  readonly #outfits: Outfits;
   readonly #nursery: Nursery;
   readonly #tenancies = new Map<string, Tenancy>();
   /** Those without a session, the longest unused first to go. Nothing that is in here has a live session. */
@@ -120,9 +112,9 @@ export class Pool {
   readonly #stop = new AbortController();
   readonly #watch: Promise<void>;
 
-  constructor(options: PoolOptions, kit: SandboxKit) {
+  constructor(options: PoolOptions, outfits: Outfits) {
     this.#options = options;
-    this.#kit = kit;
+    this.#outfits = outfits;
     this.#idle = new LRUCache({
       max: MOST_EVER,
       ttl: 1,
@@ -132,10 +124,7 @@ export class Pool {
       },
     });
     this.#nursery = new Nursery({
-      make: (signal) => {
-        void kit.strays.sweep();
-        return makeSandbox(kit, this.#policy, signal);
-      },
+      kinds: () => this.#kinds,
       most: () => this.#policy.most,
       spares: () => (this.#options.room().isShort ? 0 : Math.min(this.#policy.spares, this.#policy.most)),
       isCurrent: (spare) => isSame(spare.policy, this.#policy),
@@ -169,9 +158,14 @@ export class Pool {
     return { sandboxes: count, spares, sources: this.#tenancies.size, profiles };
   }
 
-  /** Whether this source has a sandbox. */
-  living(source: string): boolean {
-    return this.#tenancies.get(source)?.sandbox !== undefined;
+  /** How many sources have a sandbox of that machine. */
+  sourcesOf({ id }: Machine): number {
+    return [...this.#tenancies.values()].filter(({ shown }) => shown.machine.id === id).length;
+  }
+
+  /** Whether this source has a sandbox of that machine; of the policy's own if absent. */
+  living(source: string, { machine } = this.#usual): boolean {
+    return this.#tenancies.get(tenancyKey(source, machine))?.sandbox !== undefined;
   }
 
   /** Of the sandbox with this address, or with this hardware address where there is no address to go by. */
@@ -191,7 +185,7 @@ export class Pool {
 
   /**
    * The source's sandbox, its own from before or a fresh one. Sessions of one source that ask at the same time share one.
-   * `policy`: what holds for a fresh one as long as it lives, asked each time; the policy in force if absent. `profile`: of which profile that is.
+   * `shown`: the machine that it has to be, and a fresh one's name; the policy's own if absent. `policy`: what holds for a fresh one as long as it lives, asked each time; the policy in force if absent. `profile`: of which profile that is.
    * @throws MitsubakoError `no-sandbox`; the signal's reason. Then nothing is held.
    */
   async lease(
@@ -200,13 +194,15 @@ export class Pool {
     signal: AbortSignal,
     policy = this.#options.policy,
     profile: Tenancy["profile"] = () => undefined,
+    shown: ShownMachine = this.#usual,
   ): Promise<Lease> {
     signal.throwIfAborted();
     if (this.#stop.signal.aborted) throw new MitsubakoError("no-sandbox", "The gateway is stopping.");
-    const tenancy = this.#tenancies.get(source) ?? this.#open(source, policy, profile);
+    const key = tenancyKey(source, shown.machine);
+    const tenancy = this.#tenancies.get(key) ?? this.#open({ key, source, shown, policy, profile });
     const lease = new Lease(session, source, (returned) => this.#release(tenancy, returned));
     tenancy.leases.add(lease);
-    this.#idle.delete(source);
+    this.#idle.delete(key);
     clearTimeout(tenancy.captureTimer);
     try {
       const sandbox = await unlessAborted(tenancy.arrival, signal);
@@ -233,7 +229,7 @@ export class Pool {
    * @throws MitsubakoError `engine-unfit`
    */
   require(policy: Policy): void {
-    requireEngine(policy, this.#kit.facts);
+    requireEngine(policy, this.#outfits.common.facts);
   }
 
   /** Looks again at what the policy wants: spares that are not as it wants them are replaced. */
@@ -285,8 +281,8 @@ export class Pool {
     await spares;
     await this.#nursery.close();
     await this.#watch;
-    this.#kit.hasher[Symbol.dispose]();
-    await this.#kit.strays.sweep();
+    this.#outfits.common.hasher[Symbol.dispose]();
+    await this.#outfits.common.strays.sweep();
     const { engine, slot, log } = this.#options;
     // The engine may have made one whose making it did not live to tell of.
     for (const { kind, name } of await reap({ engine, slot }))
@@ -297,16 +293,34 @@ export class Pool {
     return this.#options.policy().sandbox;
   }
 
-  #open(source: string, policy: () => Policy, profile: Tenancy["profile"]): Tenancy {
+  /** The machine of who meets no profile. */
+  get #usual(): ShownMachine {
+    const [first] = this.#options.machines();
+    if (first === undefined) throw new Error("a policy has a machine");
+    return first;
+  }
+
+  /** Those of which spares are kept, and how they are made. */
+  get #kinds(): ReadonlyMap<string, Make> {
+    const plain = this.#options.machines().filter(({ policy }) => isSame(policy.sandbox, this.#policy));
+    return new Map(plain.map((shown) => [kindOf(shown), this.#making(shown, () => this.#policy)]));
+  }
+
+  #making(shown: ShownMachine, sandbox: () => Policy["sandbox"]): Make {
+    return (signal) => {
+      void this.#outfits.common.strays.sweep();
+      return makeSandbox(this.#outfits.of(shown), sandbox(), signal);
+    };
+  }
+
+  #open(asked: Pick<Tenancy, "key" | "source" | "shown" | "policy" | "profile">): Tenancy {
     if (this.#options.room().isShort)
       throw new MitsubakoError("no-sandbox", "The disk has less room than limits.diskFloor.");
     const abandoned = new AbortController();
     const tenancy: Tenancy = {
-      source,
-      policy,
-      profile,
+      ...asked,
       arrival: this.#nursery
-        .take(abandoned.signal, this.#makerFor(policy()))
+        .take(abandoned.signal, this.#wishOf(asked))
         .then((ready) => this.#arrived(tenancy, ready)),
       sandbox: undefined,
       leases: new Set(),
@@ -324,25 +338,20 @@ export class Pool {
       lifeTimer: undefined,
       abandoned,
     };
-    this.#tenancies.set(source, tenancy);
+    this.#tenancies.set(asked.key, tenancy);
     tenancy.arrival.catch(() => {
       this.#forget(tenancy);
     });
     return tenancy;
   }
 
-  /** How one is made that spares cannot stand for; undefined where they can. */
-  #makerFor({
-    sandbox,
-    persona: { hostname },
-  }: Policy): ((signal: AbortSignal) => Promise<ReadySandbox>) | undefined {
-    const isUsual = hostname === this.#options.policy().persona.hostname;
-    if (isUsual && isSame(sandbox, this.#policy)) return undefined;
-    const persona = isUsual ? this.#kit.persona : { ...this.#kit.persona, hostname };
-    return (signal) => {
-      void this.#kit.strays.sweep();
-      return makeSandbox({ ...this.#kit, persona }, sandbox, signal);
-    };
+  /** A spare stands for it where there are such ones. */
+  #wishOf({ shown, policy }: Pick<Tenancy, "shown" | "policy">): Wish {
+    const { sandbox } = policy();
+    const kind = kindOf(shown);
+    return isSame(sandbox, this.#policy) && this.#kinds.has(kind)
+      ? { kind, make: this.#making(shown, () => this.#policy) }
+      : { make: this.#making(shown, () => sandbox) };
   }
 
   async #arrived(tenancy: Tenancy, ready: ReadySandbox): Promise<AssignedSandbox> {
@@ -384,7 +393,7 @@ export class Pool {
   #rest(tenancy: Tenancy): void {
     const left = tenancy.lifeEnds - performance.now();
     tenancy.idleSince = performance.now();
-    this.#idle.set(tenancy.source, tenancy, {
+    this.#idle.set(tenancy.key, tenancy, {
       ttl: Math.max(1, Math.min(tenancy.policy().sandbox.idle, left)),
     });
     if (!tenancy.isUsed) return;
@@ -421,9 +430,9 @@ export class Pool {
   /** The engine may have died over sandboxes that were being made or removed. Never rejects. */
   async #sweep(): Promise<void> {
     const { engine, slot, log } = this.#options;
-    await this.#kit.strays.sweep();
+    await this.#outfits.common.strays.sweep();
     try {
-      for (const name of await reapUnknown(engine, slot, this.#kit.strays))
+      for (const name of await reapUnknown(engine, slot, this.#outfits.common.strays))
         log.warn(`removed the sandbox ${name}, which nobody here knew of`);
     } catch (error) {
       log.warn({ err: error }, "sandboxes that nobody here knows of could not be looked for");
@@ -433,9 +442,9 @@ export class Pool {
   /** Its source gets another one when it comes again. */
   #forget(tenancy: Tenancy): void {
     tenancy.isOver = true;
-    if (this.#tenancies.get(tenancy.source) !== tenancy) return;
-    this.#tenancies.delete(tenancy.source);
-    this.#idle.delete(tenancy.source);
+    if (this.#tenancies.get(tenancy.key) !== tenancy) return;
+    this.#tenancies.delete(tenancy.key);
+    this.#idle.delete(tenancy.key);
   }
 
   #makeRoom(forWhom: "source" | "spare"): boolean {
@@ -444,7 +453,7 @@ export class Pool {
     if (forWhom === "spare") {
       // A returning source's own sandbox is worth more than a spare, but not for ever.
       const { most, spares } = this.#policy;
-      if (this.#held.size <= Math.max(1, most - spares)) return false;
+      if (this.#held.size <= Math.max(1, most - spares * this.#kinds.size)) return false;
       if (performance.now() - longest.idleSince < STALE_AFTER) return false;
     }
     void this.#close(longest);
@@ -541,6 +550,11 @@ export class Pool {
   *#containers(): Generator<string> {
     for (const { sandbox } of this.#held) if (sandbox) yield sandbox.container;
   }
+}
+
+/** One source's sandboxes of several machines have nothing to do with each other. */
+function tenancyKey(source: string, { id }: Machine): string {
+  return `${id} ${source}`;
 }
 
 /** Spares are worth keeping when only what does not shape a container has changed. */

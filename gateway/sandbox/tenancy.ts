@@ -1,12 +1,17 @@
 import type { SessionId } from "../model/ids.ts";
+import type { ShownMachine } from "../model/persona.ts";
 import type { Policy } from "../model/policy.ts";
 import type { AssignedSandbox } from "./lifecycle.ts";
 import type { Lease } from "./lease.ts";
 
 /** One source's sandbox, from the first session that asks for it until it is removed. */
 export interface Tenancy {
+  /** By which it is found again. */
+  readonly key: string;
   /** Canonical source key. */
   readonly source: string;
+  /** The machine that its sandbox is, and the name that it is given. */
+  readonly shown: ShownMachine;
   /** What holds for it, of the policy in force; asked each time. */
   readonly policy: () => Policy;
   /** Of the profile in that; asked each time. */

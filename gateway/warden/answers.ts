@@ -16,11 +16,12 @@ import type {
   WayToSandbox,
 } from "../model/front-messages.ts";
 import { newSessionId, type SessionId } from "../model/ids.ts";
-import type { LoadedPolicy } from "../model/policy.ts";
+import type { Machine, ShownMachine } from "../model/persona.ts";
+import type { LoadedPolicy, Policy } from "../model/policy.ts";
 import { isUserName } from "../model/user-name.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { decide } from "../policy/decide.ts";
-import { refusalDelay } from "../policy/delay.ts";
+import { refusalDelay, timingSecret } from "../policy/delay.ts";
 import { resolve } from "../policy/resolve.ts";
 import type { Resolved } from "../policy/resolve.ts";
 import { sourceKey } from "../policy/source.ts";
@@ -45,8 +46,8 @@ export interface AnswersOptions {
   readonly expected?: (address: string, session: SessionId, client: Endpoint) => void;
   /** Whether all is told that was done in the sandbox with that address by now; bounded in time. */
   readonly settle?: (address: string) => Promise<boolean>;
-  /** As policy/delay.ts makes it from the host keys. */
-  readonly timingSecret: bigint;
+  /** The machine that a session under this policy meets. */
+  readonly shownUnder: (policy: Policy) => ShownMachine;
   /** A session was admitted: its recording is being made. */
   readonly opened: (session: LiveSession) => void;
   readonly tell: (front: number, notice: WardenNotice) => void;
@@ -96,13 +97,14 @@ export class Answers {
     if (!this.#options.hasRoom()) return { admitted: false };
     const loaded = this.#options.policy();
     const resolved = resolve(loaded, { address: source.address, listener, at: Date.now() });
+    const shown = this.#options.shownUnder(resolved.policy);
     const place = this.#options.gate.enter(source.address, resolved.policy.limits);
     if (!place) return { admitted: false };
-    const session = new LiveSession(newSessionId(), front, source, listener, place);
+    const session = new LiveSession({ id: newSessionId(), front, source, listener, shown, place });
     session.resolved = resolved;
     this.#options.sessions.add(session);
     this.#options.opened(session);
-    return { admitted: true, session: session.id, terms: termsOf(resolved) };
+    return { admitted: true, session: session.id, terms: termsOf(resolved, shown) };
   }
 
   /** The policy is another, or it was read anew: fronts go by what it says of each session that lives. */
@@ -114,7 +116,7 @@ export class Answers {
   #resolved(session: LiveSession): Resolved {
     const resolved = resolve(this.#options.policy(), session.facts);
     if (resolved.policy !== session.resolved?.policy) {
-      const { deadlines } = termsOf(resolved);
+      const { deadlines } = termsOf(resolved, session.shown);
       this.#options.tell(session.front, { kind: "deadlines", session: session.id, deadlines });
     }
     session.resolved = resolved;
@@ -131,17 +133,19 @@ export class Answers {
     const source = sourceKey(policy, session.source.address);
     const { attempts } = this.#options;
     const earlier = attempts.count(source);
-    const knownAs = attempts.passwords.knownAs(source, credential);
+    // A password of one server says nothing of another's.
+    const there = `${session.shown.machine.id} ${source}`;
+    const knownAs = attempts.passwords.knownAs(there, credential);
     session.letIn = () => {
-      attempts.passwords.letIn(source, credential);
+      attempts.passwords.letIn(there, credential);
     };
     try {
-      if (isUserName(credential.user) && this.#options.pool.living(key)) {
+      if (isUserName(credential.user) && this.#options.pool.living(key, session.shown)) {
         // One source, one truth: where it has an account with a password, the sandbox's own sshd decides.
         const lease = await this.#lease(session, key);
         if (await lease.hasPassword(credential.user)) {
           // It is wrong until somebody is in with it.
-          if (knownAs !== "right") attempts.passwords.refuse(source, credential);
+          if (knownAs !== "right") attempts.passwords.refuse(there, credential);
           return {
             ruling: "ask-sandbox",
             by: "sandbox",
@@ -155,13 +159,13 @@ export class Answers {
       const known = knownAs === undefined ? {} : { knownAs };
       const verdict = decide(policy, { address, method, earlier, ...known, ...credential });
       if (verdict.outcome === "reject") {
-        attempts.passwords.refuse(source, credential);
-        const secret = this.#options.timingSecret;
+        attempts.passwords.refuse(there, credential);
+        const secret = secretOf(session.shown.machine);
         const delay = refusalDelay({ method, user: credential.user, at, secret });
         return { ruling: "refuse", rule: verdict.rule, delay, ...named };
       }
       // From now on, not from when they are in: a second one may be tried meanwhile.
-      attempts.passwords.letIn(source, credential);
+      attempts.passwords.letIn(there, credential);
       const lease = await this.#lease(session, key);
       session.prepared = lease.ensureAccount(credential.user, password);
       session.prepared.catch(() => undefined); // told to who asks whether it is prepared
@@ -179,7 +183,7 @@ export class Answers {
 
   async #foresee(session: LiveSession): Promise<Foresight> {
     const key = this.#sourceOf(session, this.#resolved(session).policy);
-    if (!this.#options.pool.living(key)) return {};
+    if (!this.#options.pool.living(key, session.shown)) return {};
     try {
       return { way: await this.#wayTo(session, await this.#lease(session, key)) };
     } catch {
@@ -202,7 +206,7 @@ export class Answers {
     session.user = name;
     const { policy, profile } = this.#resolved(session);
     const key = this.#sourceOf(session, policy);
-    if (!isUserName(name) || !this.#options.pool.living(key)) return {};
+    if (!isUserName(name) || !this.#options.pool.living(key, session.shown)) return {};
     const lease = await this.#lease(session, key);
     const file = await lease.readAuthorizedKeys(name);
     if (!file) return {};
@@ -242,8 +246,15 @@ export class Answers {
       ...([key, session.id, session.over] as const),
       () => holds().policy,
       () => holds().profile,
+      { ...session.shown, hostname: this.#hostnameFor(session, holds().profile) },
     );
     return session.keepLease(lease);
+  }
+
+  /** Of a fresh sandbox. The profile that holds now may be one for a user, which came too late for all else of the persona. */
+  #hostnameFor({ shown }: LiveSession, profile: string | undefined): string {
+    const { profiles } = this.#options.policy().policy;
+    return profiles.find(({ name }) => name === profile)?.persona?.hostname ?? shown.hostname;
   }
 
   async #wayTo(session: LiveSession, lease: Lease): Promise<WayToSandbox> {
@@ -270,4 +281,16 @@ export class Answers {
       this.#options.log.error({ err: error, session: session.id }, "no sandbox could be had for a session");
     return { ruling: "no-sandbox" };
   }
+}
+
+/** Of policy/delay.ts; the same as long as the keys are. */
+const secrets = new WeakMap<Machine, bigint>();
+
+function secretOf(machine: Machine): bigint {
+  let secret = secrets.get(machine);
+  if (secret === undefined) {
+    secret = timingSecret(machine.hostKeys.map(({ privateKey }) => privateKey));
+    secrets.set(machine, secret);
+  }
+  return secret;
 }

@@ -3,10 +3,15 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { WayToSandbox } from "../model/front-messages.ts";
 import type { ByteString } from "../model/bytes.ts";
 import type { SessionId } from "../model/ids.ts";
+import type { ShownMachine } from "../model/persona.ts";
 import type { SessionFacts } from "../model/policy.ts";
 import type { Resolved } from "../policy/resolve.ts";
 import type { Lease } from "../sandbox/lease.ts";
 import type { Place } from "./gate.ts";
+
+export type Admitted = Pick<LiveSession, "id" | "front" | "source" | "listener" | "shown"> & {
+  readonly place: Place;
+};
 
 /** What the warden holds for one session, from admission to the hand-over of its recording. */
 export class LiveSession {
@@ -15,6 +20,8 @@ export class LiveSession {
   readonly source: Endpoint;
   readonly listener: Endpoint;
   readonly startedAt = new Date();
+  /** What it met when it connected. */
+  readonly shown: ShownMachine;
   readonly #place: Place;
   readonly #over = new AbortController();
   #isIn = false;
@@ -32,11 +39,12 @@ export class LiveSession {
   /** The policy by which its front goes. */
   resolved: Resolved | undefined;
 
-  constructor(id: SessionId, front: number, source: Endpoint, listener: Endpoint, place: Place) {
+  constructor({ id, front, source, listener, shown, place }: Admitted) {
     this.id = id;
     this.front = front;
     this.source = source;
     this.listener = listener;
+    this.shown = shown;
     this.#place = place;
   }
 

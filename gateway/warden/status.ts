@@ -10,7 +10,7 @@ export interface StatusOptions {
   /** The data folder. */
   readonly data: string;
   /** What changes by itself. */
-  readonly facts: () => Pick<GatewayStatus, "slot" | "listening" | "sandboxes" | "sessions">;
+  readonly facts: () => Pick<GatewayStatus, "slot" | "listening" | "sandboxes" | "personas" | "sessions">;
   /** A policy came into force, or was refused. */
   readonly onNews: (news: PolicyNews) => void;
   readonly log: Logger;

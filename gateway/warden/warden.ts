@@ -7,14 +7,12 @@ import type { FrontConfiguration, FrontNotice } from "../model/front-messages.ts
 import type { PolicyNews, ToArchivist } from "../model/archivist-messages.ts";
 import type { SessionId } from "../model/ids.ts";
 import { isOver } from "../model/recording-file.ts";
-import type { HostKeyFile, Persona } from "../model/persona.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import type { LoadedPolicy } from "../model/policy.ts";
 import { ARCHIVIST_INDEX, childUid, childUids, FILE_WITNESS_INDEX, TAP_INDEX } from "../model/slot.ts";
 import { AttemptMemory } from "../policy/attempts.ts";
 import { showChange } from "../policy/changes.ts";
 import { whenApplied } from "../policy/when-applied.ts";
-import { timingSecret } from "../policy/delay.ts";
 import { everyPolicy } from "../policy/resolve.ts";
 import { dropsStart } from "../policy/starts.ts";
 import type { PolicyUpdate } from "../policy/watch.ts";
@@ -37,6 +35,7 @@ import { Gate } from "./gate.ts";
 import { buildDisguise } from "./disguise-program.ts";
 import { groundOf } from "./ground.ts";
 import { checkOpenFiles } from "./open-files.ts";
+import type { Machines } from "./machines.ts";
 import { Recordings } from "./recordings.ts";
 import { Retention } from "./retention.ts";
 import { Seals } from "./seals.ts";
@@ -55,8 +54,8 @@ export interface WardenOptions {
   readonly data: DataFolder;
   readonly engine: Engine;
   readonly fence: Fence;
-  readonly persona: Persona;
-  readonly hostKeys: readonly HostKeyFile[];
+  /** All is made ready for the policy. */
+  readonly machines: Machines;
   readonly addresses: readonly Endpoint[];
   readonly policy: LoadedPolicy;
   /** How many fronts. */
@@ -99,6 +98,8 @@ export class Warden implements AsyncDisposable {
   #processes: ProcessWatch | undefined;
   #status: Status | undefined;
   readonly #syncing = new AbortController();
+  /** Policies are taken over one after the other. */
+  #updating: Promise<void> = Promise.resolve();
 
   constructor(options: WardenOptions) {
     const { slot, data, log, addresses } = options;
@@ -162,7 +163,7 @@ export class Warden implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { slot, data, engine, fence, persona, hostKeys, log } = this.#options;
+    const { slot, data, engine, fence, machines, log } = this.#options;
     const tooFewFiles = checkOpenFiles(this.#policy.policy.limits);
     if (tooFewFiles !== undefined) log.warn(tooFewFiles);
     const seals = await Seals.open({
@@ -240,8 +241,7 @@ export class Warden implements AsyncDisposable {
       slot,
       network: { subnet: fence.plan.subnet.cidr, gateway: fence.plan.gateway },
       policy: () => this.#policy.policy,
-      persona,
-      hostKeys,
+      machines: () => machines.shownBy(this.#policy.policy),
       artifacts: join(data.path, "artifacts"),
       log,
       ground: groundOf(fence, { files: witnesses, processes }),
@@ -292,7 +292,7 @@ export class Warden implements AsyncDisposable {
         processes.expect(address, session, client);
       },
       settle: (address) => settle(address, { files: witnesses, processes }),
-      timingSecret: timingSecret(hostKeys.map(({ privateKey }) => privateKey)),
+      shownUnder: (policy) => machines.shownUnder(policy),
       tell: (front, notice) => {
         this.#fronts.tell(front, notice);
       },
@@ -332,7 +332,13 @@ export class Warden implements AsyncDisposable {
   }
 
   /** The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. */
-  updated(update: PolicyUpdate): void {
+  updated(update: PolicyUpdate): Promise<void> {
+    this.#updating = this.#updating.then(() => this.#takeOver(update));
+    return this.#updating;
+  }
+
+  /** Never rejects. */
+  async #takeOver(update: PolicyUpdate): Promise<void> {
     switch (update.outcome) {
       case "same":
         this.#log.info({ policy: update.loaded.hash }, "the policy in force is the file's");
@@ -346,7 +352,7 @@ export class Warden implements AsyncDisposable {
         this.#status?.refused(update.error.message);
         break;
       case "changed": {
-        if (!this.#isPossible(update.loaded)) break;
+        if (!(await this.#isPossible(update.loaded))) break;
         this.#policy = update.loaded;
         const changes = update.changes.map((change) => `${showChange(change)} (${whenApplied(change.path)})`);
         this.#log.info({ policy: update.loaded.hash, changes }, "a new policy is in force");
@@ -365,10 +371,14 @@ export class Warden implements AsyncDisposable {
     }
   }
 
-  /** Whether the engine can contain what that policy asks for; with one that it cannot no sandbox could be made. */
-  #isPossible({ policy, path }: LoadedPolicy): boolean {
+  /**
+   * Whether the engine has the images that the policy asks for, and can contain what it asks for; with one that it cannot no sandbox
+   * could be made. Then its machines are ready.
+   */
+  async #isPossible({ policy, path }: LoadedPolicy): Promise<boolean> {
     try {
       for (const each of everyPolicy(policy)) this.#pool?.require(each);
+      await this.#options.machines.prepare(policy);
       return true;
     } catch (error) {
       this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
@@ -397,9 +407,13 @@ export class Warden implements AsyncDisposable {
 
   #standing() {
     const { sandboxes: all = 0, spares = 0, sources = 0, profiles = {} } = this.#pool?.figures ?? {};
-    const { slot, addresses: listening } = this.#options;
+    const { slot, addresses: listening, machines } = this.#options;
     const sandboxes = { all, spares, sources, profiles };
-    return { slot, listening, sandboxes, sessions: this.#sessions.all().length };
+    const personas = machines.shownBy(this.#policy.policy).map(({ machine, hostname }) => {
+      const { persona, keys } = machine;
+      return { name: persona.name, hostname, keys, sources: this.#pool?.sourcesOf(machine) ?? 0 };
+    });
+    return { slot, listening, sandboxes, personas, sessions: this.#sessions.all().length };
   }
 
   /** The group that reads recordings: the archivist's. */
@@ -415,13 +429,8 @@ export class Warden implements AsyncDisposable {
   }
 
   #configuration(): FrontConfiguration {
-    const { persona, hostKeys, sensor } = this.#options;
-    return {
-      sensor,
-      policy: this.#policy.hash,
-      persona,
-      hostKeys,
-    };
+    const { machines, sensor } = this.#options;
+    return { sensor, policy: this.#policy.hash, machines: machines.all };
   }
 
   #heard(front: number, notice: FrontNotice): void {

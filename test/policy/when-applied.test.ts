@@ -14,7 +14,7 @@ test("of every key it is said when a change of it applies", () => {
   assert.equal(whenApplied("auth.rules[0].user"), "at once");
   assert.equal(whenApplied("network.caps.up"), "at once");
   assert.equal(whenApplied("persona.banner"), "new connections");
-  assert.equal(whenApplied("persona.name"), "next start");
+  assert.equal(whenApplied("persona.name"), "new connections");
   assert.equal(whenApplied("listen[0]"), "next start");
   assert.equal(whenApplied("evidence.watchFiles"), "next start");
   assert.equal(whenApplied("evidence.mostBytes"), "at once");

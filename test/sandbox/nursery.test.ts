@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pino } from "pino";
 import type { ReadySandbox } from "../../gateway/sandbox/lifecycle.ts";
-import { Nursery, type NurseryOptions } from "../../gateway/sandbox/nursery.ts";
+import { Nursery, type Make, type NurseryOptions } from "../../gateway/sandbox/nursery.ts";
 
 interface Making {
   /** It is ready now. */
@@ -16,11 +16,13 @@ class Ward {
   readonly making: Making[] = [];
   readonly alone: Making[] = [];
   readonly nursery: Nursery;
+  readonly plain: Make;
   readonly never = new AbortController().signal;
 
   constructor(options: Partial<NurseryOptions> = {}) {
+    const plain = (this.plain = () => this.#make(this.making));
     this.nursery = new Nursery({
-      make: () => this.#make(this.making),
+      kinds: () => new Map([["plain", plain]]),
       most: () => 3,
       spares: () => 0,
       isCurrent: () => true,
@@ -31,7 +33,11 @@ class Ward {
   }
 
   special(signal = this.never): Promise<ReadySandbox> {
-    return this.nursery.take(signal, () => this.#make(this.alone));
+    return this.nursery.take(signal, { make: () => this.#make(this.alone) });
+  }
+
+  any(): Promise<ReadySandbox> {
+    return this.nursery.take(this.never, { kind: "plain", make: this.plain });
   }
 
   #make(list: Making[]): Promise<ReadySandbox> {
@@ -62,7 +68,7 @@ describe("a sandbox that no spare can stand for", () => {
     await settled();
     const special = ward.special();
     assert.equal(ward.alone.length, 1);
-    const plain = ward.nursery.take(ward.never);
+    const plain = ward.any();
     assert.equal((await plain).container, "spare", "who takes any does not wait for it");
     ward.alone[0]?.done("special");
     assert.equal((await special).container, "special");
@@ -98,7 +104,7 @@ describe("a sandbox that no spare can stand for", () => {
 
   test("is refused where all are in use, and what is made for others is not touched", async () => {
     const ward = new Ward({ most: () => 2 });
-    const [first, second] = [ward.special(), ward.nursery.take(ward.never)];
+    const [first, second] = [ward.special(), ward.any()];
     await assert.rejects(ward.special(), /all are in use/);
     ward.alone[0]?.done("special");
     ward.making[0]?.done("plain");
@@ -117,7 +123,7 @@ describe("a sandbox that no spare can stand for", () => {
     assert.deepEqual(ward.removed, ["late"]);
     assert.equal(ward.nursery.count, 0);
 
-    const [plain, special] = [ward.nursery.take(ward.never), ward.special()];
+    const [plain, special] = [ward.any(), ward.special()];
     ward.alone[1]?.failed();
     await assert.rejects(special, /could not be made/);
     ward.making[0]?.done("plain");

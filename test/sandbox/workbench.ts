@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { pino } from "pino";
 import type { Capture, Traffic } from "../../gateway/model/capture.ts";
 import { newSessionId, type SessionId } from "../../gateway/model/ids.ts";
+import { keysOf, machineId } from "../../gateway/model/persona.ts";
 import { policySchema, type Policy } from "../../gateway/model/policy.ts";
 import { Engine } from "../../gateway/sandbox/docker.ts";
 import { findPersona } from "../../gateway/sandbox/image/find.ts";
@@ -62,13 +63,14 @@ export async function openWorkbench(
   const expired: SessionId[] = [];
   const reasons: string[] = [];
   const persona = await findPersona(engine, policy.persona);
+  const hostKeys = await makeHostKeys(join(folder, "keys"), persona.hostname);
+  const machine = { id: machineId(policy.persona), persona, keys: keysOf(policy.persona), hostKeys };
   const pool = await startPool({
     engine,
     slot,
     network: { subnet: `10.${200 + slot}.77.0/24`, gateway: `10.${200 + slot}.77.1` },
     policy: () => policy,
-    persona,
-    hostKeys: await makeHostKeys(join(folder, "keys"), persona.hostname),
+    machines: () => [{ machine, hostname: persona.hostname, policy }],
     artifacts,
     disguise,
     log: pino({ level: process.env["LOG_LEVEL"] ?? "silent" }),

@@ -19,6 +19,7 @@ import type { Capture } from "../../gateway/model/capture.ts";
 import type { WardenNotice } from "../../gateway/model/front-messages.ts";
 import type { SandboxId, SessionId } from "../../gateway/model/ids.ts";
 import { MOST_LATE_BYTES, MOST_LATE_FACTS } from "../../gateway/model/late-files.ts";
+import type { ShownMachine } from "../../gateway/model/persona.ts";
 import { Place } from "../../gateway/warden/gate.ts";
 import { livePath, recordingFolder } from "../../gateway/warden/hand-over.ts";
 import { MOST_TOLD, SandboxFacts } from "../../gateway/warden/sandbox-facts.ts";
@@ -78,7 +79,10 @@ class Bench {
       () => undefined,
       () => undefined,
     );
-    const session = new LiveSession(id, front, { address: "192.0.2.7", port: 1 }, LISTENER, place);
+    const session = new LiveSession({
+      ...{ id, front, source: { address: "192.0.2.7", port: 1 }, listener: LISTENER, place },
+      shown: {} as ShownMachine,
+    });
     this.sessions.add(session);
     this.startedAt.set(id, session.startedAt);
     writeFileSync(join(this.data, livePath(0, id)), "a recording");

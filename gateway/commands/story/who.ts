@@ -13,7 +13,7 @@ export function who({ evidence, recording }: SessionWhole, telling: Telling): st
   const started = microsAt(opened.startedAt, 0n);
   return [
     `Session ${recording.session}, ${absoluteTime(started)} UTC (${relativeTime(started, telling.now)})`,
-    `  from    ${escapeText(showEndpoint(opened.source))} to ${escapeText(showEndpoint(opened.listener))}, sensor ${escapeText(opened.sensor)}, persona ${escapeText(opened.persona)}`,
+    `  from    ${escapeText(showEndpoint(opened.source))} to ${escapeText(showEndpoint(opened.listener))}, sensor ${escapeText(opened.sensor)}, persona ${escapeText(opened.persona)}${opened.hostname === undefined ? "" : ` (${escapeText(opened.hostname)})`}`,
     `  client  ${clientLine(evidence.client)}`,
     ...typistLines(evidence.client),
     ...(telling.full ? algorithmLines(evidence.client) : []),

@@ -1,3 +1,4 @@
+import { machineId } from "../../model/persona.ts";
 import type { RecordedAttempt, RecordedConnect, RecordedSession } from "./recorded.ts";
 import type { PolicyOf, Visit } from "./visit.ts";
 
@@ -18,8 +19,10 @@ const RANK = { begins: 0, tries: 1, connects: 2, ends: 3 } as const;
 export function inOrder(sessions: readonly RecordedSession[], policyOf: PolicyOf): Happening[] {
   const happenings: Happening[] = [];
   for (const session of sessions) {
+    const resolved = policyOf(session);
+    const machine = machineId(resolved.policy.persona);
     const visit: Visit = {
-      ...{ session, state: "over", resolved: policyOf(session), isCounted: false, refusals: 0 },
+      ...{ session, state: "over", resolved, machine, isCounted: false, refusals: 0 },
       ...{ sandbox: undefined, home: undefined, last: undefined, wasIn: false },
     };
     const { started, ended, attempts, connects } = session;

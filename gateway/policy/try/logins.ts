@@ -46,6 +46,7 @@ export class TriedLogins {
     const key = keyOf(visit, attempt);
     const source = sourceKey(policy, address);
     const earlier = this.#memory.count(source);
+    const there = `${visit.machine} ${source}`;
     const told = attempt.password === undefined ? undefined : this.#memory.passwords;
     const credential = { user, password };
     const living = isUserName(user) ? this.#sandboxes.living(key, at) : undefined;
@@ -53,12 +54,12 @@ export class TriedLogins {
     if (living !== undefined && set !== undefined) {
       // Where a sandbox decided, it knew: a password may have been changed inside.
       const isRight = attempt.by === "sandbox" ? attempt.outcome === "accepted" : set === password;
-      told?.[isRight ? "letIn" : "refuse"](source, credential);
+      told?.[isRight ? "letIn" : "refuse"](there, credential);
       return isRight ? { rule: "sandbox", sandbox: living } : { rule: "sandbox" };
     }
-    const knownAs = told?.knownAs(source, credential);
+    const knownAs = told?.knownAs(there, credential);
     const verdict = decide(policy, { address, method, earlier, ...credential, ...(knownAs && { knownAs }) });
-    told?.[verdict.outcome === "accept" ? "letIn" : "refuse"](source, credential);
+    told?.[verdict.outcome === "accept" ? "letIn" : "refuse"](there, credential);
     if (verdict.outcome === "reject") return { rule: verdict.rule };
     const sandbox = this.#sandboxes.take(key, at, policy);
     if (sandbox === undefined) return { rule: "sandbox.most", isWithoutSandbox: true };
@@ -68,10 +69,10 @@ export class TriedLogins {
 }
 
 function keyOf(
-  { session, resolved }: Visit,
+  { session, resolved, machine }: Visit,
   { user = NOTHING, password = UNKNOWN }: RecordedAttempt,
 ): string {
   return resolved.policy.sandbox.mode === "fresh"
     ? `session ${session.id}`
-    : sourceKey(resolved.policy, session.address, { user, password });
+    : `${machine} ${sourceKey(resolved.policy, session.address, { user, password })}`;
 }

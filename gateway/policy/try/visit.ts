@@ -13,6 +13,8 @@ export interface Visit {
   /** `outside`: not logged in yet. */
   state: "outside" | "inside" | "over";
   resolved: Resolved;
+  /** Id of the machine that it was shown when it connected. */
+  readonly machine: string;
   isCounted: boolean;
   refusals: number;
   sandbox: TriedSandbox | undefined;
