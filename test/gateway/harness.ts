@@ -13,6 +13,8 @@ const START_DEADLINE = 120_000;
 
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
+  /** Where it listens, in the order in which that was asked for; `port` is the first one's. */
+  readonly addresses: readonly { readonly port: number }[];
   /** The policy file; what is written to it takes effect. */
   readonly policy: string;
   readonly data: string;
@@ -33,6 +35,8 @@ export interface GatewayOptions {
   readonly data?: string;
   /** Where its code lies, if not here. */
   readonly root?: string;
+  /** Each as ADDRESS:PORT; a free port of 127.0.0.1 if absent. */
+  readonly listen?: readonly string[];
   /** Takes this slot, if it is free. Other tests' gateways take the lowest, also one that was free only a moment ago. */
   readonly slot?: number;
 }
@@ -59,8 +63,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       policy,
       "--data",
       data,
-      "--listen",
-      "127.0.0.1:0",
+      ...(options.listen ?? ["127.0.0.1:0"]).flatMap((address) => ["--listen", address]),
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
@@ -93,6 +96,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
 
 interface Started {
   readonly port: number;
+  readonly addresses: readonly { readonly port: number }[];
   readonly slot: number;
   readonly fronts: readonly number[];
 }
@@ -101,7 +105,7 @@ async function firstLine(child: ChildProcess, exited: Promise<unknown>): Promise
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const said = (async () => {
     for await (const line of lines) {
-      const message = JSON.parse(line) as { event: string; addresses: { port: number }[] } & Started;
+      const message = JSON.parse(line) as { event: string } & Started;
       if (message.event === "listening") return { ...message, port: message.addresses[0]?.port ?? 0 };
     }
     throw new Error("its output ended");
@@ -177,7 +181,7 @@ export function clientOptions(who: Who): string[] {
 
 /** The system's `ssh`, with the password given through the environment. */
 export function ssh(
-  gateway: Gateway,
+  gateway: Pick<Gateway, "port">,
   who: Who,
   args: readonly string[],
   options: RunOptions = {},

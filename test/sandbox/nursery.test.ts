@@ -20,7 +20,7 @@ class Ward {
   readonly never = new AbortController().signal;
 
   constructor(options: Partial<NurseryOptions> = {}) {
-    const plain = (this.plain = () => this.#make(this.making));
+    const plain = (this.plain = () => this.make(this.making));
     this.nursery = new Nursery({
       kinds: () => new Map([["plain", plain]]),
       most: () => 3,
@@ -33,14 +33,14 @@ class Ward {
   }
 
   special(signal = this.never): Promise<ReadySandbox> {
-    return this.nursery.take(signal, { make: () => this.#make(this.alone) });
+    return this.nursery.take(signal, { make: () => this.make(this.alone) });
   }
 
   any(): Promise<ReadySandbox> {
     return this.nursery.take(this.never, { kind: "plain", make: this.plain });
   }
 
-  #make(list: Making[]): Promise<ReadySandbox> {
+  make(list: Making[]): Promise<ReadySandbox> {
     const { promise, resolve, reject } = Promise.withResolvers<ReadySandbox>();
     list.push({
       done: (container) => {
@@ -129,5 +129,62 @@ describe("a sandbox that no spare can stand for", () => {
     ward.making[0]?.done("plain");
     assert.equal((await plain).container, "plain");
     await ward.nursery.close();
+  });
+});
+
+describe("spares of several kinds", () => {
+  /** A ward that has to keep one spare of each kind. */
+  function wardOf(most: number, ...kinds: string[]) {
+    const making = new Map(kinds.map((kind) => [kind, [] as Making[]]));
+    const ward: Ward = new Ward({
+      kinds: () => new Map(kinds.map((kind) => [kind, () => ward.make(making.get(kind) ?? [])])),
+      most: () => most,
+      spares: () => 1,
+    });
+    const of = (kind: string) => making.get(kind) ?? [];
+    const take = (kind: string) => ward.nursery.take(ward.never, { kind, make: () => ward.make(of(kind)) });
+    ward.nursery.pump();
+    return { ward, of, take };
+  }
+
+  test("are kept of each, and each goes to who asks for its kind", async () => {
+    const { ward, of, take } = wardOf(4, "web", "mail");
+    of("web")[0]?.done("web 1");
+    await settled();
+    of("mail")[0]?.done("mail 1");
+    await settled();
+    assert.equal(ward.nursery.spares, 2);
+    assert.equal((await take("mail")).container, "mail 1");
+    await settled();
+    assert.deepEqual([of("web").length, of("mail").length], [1, 2], "another is made in its place");
+  });
+
+  test("of one that cannot be made do not keep the others from being made", async () => {
+    const { ward, of } = wardOf(4, "broken", "web");
+    of("broken")[0]?.failed();
+    await settled();
+    assert.equal(of("web").length, 1);
+    of("web")[0]?.done("web 1");
+    await settled();
+    assert.equal(ward.nursery.spares, 1);
+    await ward.nursery.close();
+    assert.deepEqual(ward.removed, ["web 1"]);
+  });
+
+  test("make way for each other where there are as many as may be, for as many as wait", async () => {
+    const { ward, of, take } = wardOf(2, "web", "mail");
+    of("web")[0]?.done("web 1");
+    await settled();
+    of("mail")[0]?.done("mail 1");
+    await settled();
+    const [first, second] = [take("web"), take("web")];
+    assert.equal((await first).container, "web 1");
+    await settled();
+    await settled();
+    assert.deepEqual(ward.removed, ["mail 1"]);
+    of("web")[1]?.done("web 2");
+    assert.equal((await second).container, "web 2");
+    await assert.rejects(take("mail"), /all are in use/);
+    assert.equal(ward.nursery.count, 2);
   });
 });
