@@ -37,12 +37,15 @@ function isShut({ network }: Profile): boolean {
 }
 
 /** A server with a door and a name of its own has host keys of its own, unless the profile names some. */
-function personaOver(own: Policy["persona"], { match, persona }: Profile): Policy["persona"] {
-  const laid = over(own, persona);
-  // Where a user is asked for, keys were shown before.
-  const isDoor = match.listener !== undefined && match.user === undefined;
-  if (!isDoor || laid.hostname === own.hostname || persona?.keys !== undefined) return laid;
+function personaOver(own: Policy["persona"], profile: Profile): Policy["persona"] {
+  const laid = over(own, profile.persona);
+  if (!isDoor(profile) || laid.hostname === own.hostname || profile.persona?.keys !== undefined) return laid;
   return { ...laid, keys: `${laid.name}@${laid.hostname}`.toLowerCase() };
+}
+
+/** It is for certain listeners, and says what is shown there; where it asks for a user, that was shown before. */
+export function isDoor({ match }: Profile): boolean {
+  return match.listener !== undefined && match.user === undefined;
 }
 
 function over<Section extends object>(section: Section, part: object | undefined): Section {

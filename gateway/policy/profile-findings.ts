@@ -2,7 +2,7 @@
 import type { Policy, Profile } from "../model/policy.ts";
 import { keysOf } from "../model/persona.ts";
 import { MatcherError, compileEntry } from "./matcher.ts";
-import { overlaid } from "./overlay.ts";
+import { isDoor, overlaid } from "./overlay.ts";
 import type { PolicyPath } from "./problem.ts";
 
 interface Finding {
@@ -95,7 +95,7 @@ function tooLate(profile: Profile, index: number): Finding[] {
 /** Of doors: two servers with the same host keys are known for one. */
 function sharedKeys(policy: Policy, index: number): Finding[] {
   const profile = policy.profiles[index];
-  if (!isDoor(profile) || profile.persona?.keys === undefined) return [];
+  if (profile === undefined || !isDoor(profile) || profile.persona?.keys === undefined) return [];
   const own = overlaid(policy, profile).persona;
   const others = [
     { called: "the policy itself", persona: policy.persona },
@@ -115,11 +115,6 @@ function sharedKeys(policy: Policy, index: number): Finding[] {
     path: ["profiles", index, "persona", "keys"],
     message: `names the host keys that ${twin?.called ?? ""} shows as another server: the two would be known for one. Write another name, or leave it out`,
   });
-}
-
-/** It is met at certain listeners, by whoever comes. */
-function isDoor(profile: Profile | undefined): profile is Profile {
-  return profile?.match.listener !== undefined && profile.match.user === undefined;
 }
 
 function userMatcher(user: Profile["match"]["user"], path: PolicyPath): Finding[] {

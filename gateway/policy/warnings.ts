@@ -5,8 +5,8 @@ import type { PolicyDocument } from "./document.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { machineId } from "../model/persona.ts";
 import { compileMatcher } from "./matcher.ts";
-import { everyPolicy } from "./resolve.ts";
-import { inProfile, profiledPolicies } from "./overlay.ts";
+import { everyPolicy, resolvedProfiles } from "./resolve.ts";
+import { inProfile, isDoor, profiledPolicies } from "./overlay.ts";
 import { renderProblem, showPath } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 import { compileRanges, isNeverPublic } from "./ranges.ts";
@@ -38,6 +38,7 @@ function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Cir
     ...unreachable(policy.auth.rules, document),
     ...room(policy, circumstances),
     ...crowdedOut(policy),
+    ...elsewhere(policy),
     ...crowded(policy),
     ...times(policy),
     ...wayOut(policy, circumstances),
@@ -102,6 +103,22 @@ function crowdedOut(policy: Policy): Warning[] {
   return when(machines > 1 && spares * machines > most, {
     path: ["sandbox", "spares"],
     message: `is ${spares} for each of ${machines} personas, ${spares * machines} together, but only ${most} sandboxes may exist (sandbox.most). Write ${Math.floor(most / machines)} at most`,
+  });
+}
+
+/** Only the first profile holds: one that is for a source or an hour takes the server of a listener away, if it stands before it. */
+function elsewhere(policy: Policy): Warning[] {
+  const all = policy.profiles.map((profile, index) => {
+    const laid = resolvedProfiles(policy)[index]?.policy.persona ?? policy.persona;
+    return { profile, index, machine: machineId(laid) };
+  });
+  return all.flatMap(({ profile: { match }, index, machine }) => {
+    if (match.listener !== undefined || match.user !== undefined) return [];
+    const taken = all.slice(index + 1).find((other) => isDoor(other.profile) && other.machine !== machine);
+    return when(taken !== undefined, {
+      path: ["profiles", index],
+      message: `stands before profile ${JSON.stringify(taken?.profile.name)}, which shows another server at its listener: there, whoever this one is for meets this one's. Move it below, and write what it changes into a profile for that listener too`,
+    });
   });
 }
 

@@ -331,13 +331,16 @@ export class Warden implements AsyncDisposable {
     return this.#archivist.pid;
   }
 
-  /** The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. */
+  /** The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. Never rejects. */
   updated(update: PolicyUpdate): Promise<void> {
-    this.#updating = this.#updating.then(() => this.#takeOver(update));
+    this.#updating = this.#updating
+      .then(() => this.#takeOver(update))
+      .catch((error: unknown) => {
+        this.#log.error({ err: error }, "a change of the policy could not be taken over as a whole");
+      });
     return this.#updating;
   }
 
-  /** Never rejects. */
   async #takeOver(update: PolicyUpdate): Promise<void> {
     switch (update.outcome) {
       case "same":
@@ -390,6 +393,7 @@ export class Warden implements AsyncDisposable {
 
   /** Ends sessions within the policy's time, captures and removes sandboxes, lets the archivist finish. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#updating;
     await this.#fronts.drain(this.#policy.policy.deadlines.drain);
     await Promise.all(this.#sessions.all().map((session) => this.#over(session)));
     await this.#floor?.[Symbol.asyncDispose]();

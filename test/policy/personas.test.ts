@@ -97,6 +97,25 @@ test("spares of all personas together are compared with what there may be", () =
   );
 });
 
+test("a profile that takes another server's door away is warned of", () => {
+  const said = (order: readonly string[]) => {
+    const result = parsePolicy(
+      Buffer.from(["auth: { root: refuse }", "profiles:", ...order].join("\n")),
+      "x.yaml",
+    );
+    assert.ok("document" in result);
+    const found = warnings(result.loaded.policy, result.document, {});
+    return found.map(({ line, message }) => `${line} ${message}`);
+  };
+  const lab = "  - { name: lab, match: { source: 192.0.2.0/24 }, deadlines: { idle: 1m } }";
+  const user = "  - { name: user, match: { user: guest }, deadlines: { idle: 1m } }";
+  const back = "  - { name: back, match: { listener: 23 }, persona: { hostname: back } }";
+  const [only = "", ...more] = said([lab, user, back]);
+  assert.match(only, /^3 profiles\[0\] stands before profile "back", which shows another server/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(said([user, back, lab]), []);
+});
+
 test("policy try gives a source that comes to two servers a sandbox of each", () => {
   const doors = (persona: string) =>
     policyOf(`profiles: [{ name: back, match: { listener: 23 }, persona: { ${persona} } }]`);
