@@ -357,7 +357,7 @@ function row(data: string, session: string): Record<string, unknown> | undefined
   return database.prepare("SELECT * FROM sessions WHERE id = ?").get(session);
 }
 
-async function until(holds: () => boolean, within = 15_000): Promise<void> {
+async function until(holds: () => boolean, within = 60_000): Promise<void> {
   const deadline = Date.now() + within;
   while (!holds()) {
     assert.ok(Date.now() < deadline, "it did not come about in time");

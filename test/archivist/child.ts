@@ -64,7 +64,7 @@ export class ArchivistChild {
   }
 
   /** Waits until it has said that, now or before. */
-  async hears(what: (message: FromArchivist) => boolean, within = 20_000): Promise<void> {
+  async hears(what: (message: FromArchivist) => boolean, within = 60_000): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new Error(`the archivist said only ${JSON.stringify(this.said)}`));

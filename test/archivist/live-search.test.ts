@@ -71,9 +71,9 @@ function found(data: string, text: string): string[] {
 }
 
 async function until(yes: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!yes()) {
-    if (Date.now() > end) throw new Error("it did not come in 20 s");
+    if (Date.now() > end) throw new Error("it did not come in 60 s");
     await sleep(50);
   }
 }

@@ -10,6 +10,10 @@ import { createInterface } from "node:readline";
 const ROOT = join(import.meta.dirname, "..", "..");
 /** A first start makes spares and may build the image. */
 const START_DEADLINE = 120_000;
+/** Of what a log's end shows where a wait was in vain. */
+const TAIL = 3000;
+/** Of gateways that are not given back yet, what each has logged. */
+const logs = new Set<() => string>();
 
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
@@ -69,6 +73,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   );
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+  const logged = () => log;
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const started = await firstLine(child, exited).catch((error: unknown) => {
     child.kill("SIGKILL");
@@ -79,15 +84,17 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     const [code] = await exited;
     return code;
   };
+  logs.add(logged);
   return {
     ...started,
     policy,
     data,
     pid: child.pid ?? 0,
     process: child,
-    log: () => log,
+    log: logged,
     stop,
     async [Symbol.asyncDispose]() {
+      logs.delete(logged);
       if (child.exitCode === null && child.signalCode === null) await stop();
       await rm(folder, { recursive: true, force: true });
     },
@@ -217,15 +224,20 @@ export function mitsubako(gateway: { data: string }, ...args: string[]): Promise
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined>,
-  within = 15_000,
+  within = 60_000,
 ): Promise<T> {
   const until = performance.now() + within;
   for (;;) {
     const found = await check();
     if (found !== undefined) return found;
-    if (performance.now() > until) throw new Error(`${what}: not within ${within} ms`);
+    if (performance.now() > until)
+      throw new Error([`${what}: not within ${within} ms`, ...tails()].join("\n"));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+function tails(): string[] {
+  return Array.from(logs, (log) => `A gateway's log ends with:\n${log().slice(-TAIL)}`);
 }
 
 /** Folders of finished sessions, oldest first by name of day. */

@@ -19,14 +19,16 @@ import { Resolver, type ResolverConfiguration } from "../../gateway/outpost/reso
 import { SandboxNetwork } from "../../gateway/outpost/sandbox-network.ts";
 import { FENCES } from "../../gateway/firewall/egress.ts";
 import { overlaps } from "../../gateway/firewall/subnet.ts";
+import { freePort } from "../ssh/free-port.ts";
 
 /** Loopback plays all of it: the sandboxes, the outpost, the machine's resolver. */
 const BOX = "127.77.0.9";
 const OUTPOST = "127.77.0.1";
 const UPSTREAM = "127.77.0.2";
 const DEAD = "127.77.0.3";
-const PORT = 5353;
-const UPSTREAM_PORT = 5354;
+const [PORT, UPSTREAM_PORT] = [await freePort(), await freePort()];
+/** For what happens in a moment where the machine is not busy; milliseconds. */
+const PATIENCE = 60_000;
 
 const wire = (name: string) =>
   Buffer.concat([
@@ -168,7 +170,7 @@ async function listen(configuration: Partial<ResolverConfiguration>): Promise<vo
 
 /** c-ares, which knows nothing of our code. */
 function client(): Client {
-  const made = new Client({ timeout: 8000, tries: 1 });
+  const made = new Client({ timeout: PATIENCE, tries: 1 });
   made.setServers([`${OUTPOST}:${PORT}`]);
   made.setLocalAddress(BOX);
   return made;
@@ -177,7 +179,7 @@ function client(): Client {
 /** Raw bytes there and back. */
 function ask(
   message: Buffer,
-  { from = BOX, patience = 1500 }: { from?: string; patience?: number } = {},
+  { from = BOX, patience = PATIENCE }: { from?: string; patience?: number } = {},
 ): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket("udp4");
@@ -223,7 +225,8 @@ const failure = (asked: Promise<unknown>) =>
   );
 
 async function facts(count: number): Promise<NetworkFact[]> {
-  for (let tries = 0; tries < 40 && told.length < count; tries++) await sleep(25);
+  for (const end = performance.now() + PATIENCE; told.length < count; await sleep(25))
+    assert.ok(performance.now() < end, `${count} facts: not within ${PATIENCE} ms: ${JSON.stringify(told)}`);
   return told;
 }
 
@@ -293,22 +296,21 @@ describe("the resolver, asking", () => {
     const started = performance.now();
     assert.equal(await failure(client().resolve4("silent.world")), "ESERVFAIL");
     const waited = performance.now() - started;
-    assert.ok(waited > 3900 && waited < 15_000, `${waited} ms for two tries of two seconds`);
+    assert.ok(waited > 3900, `${waited} ms for two tries of two seconds`);
   });
 
   it("a sandbox has so many questions open, and does not keep the others from theirs", async () => {
     await listen({});
     world.mode = "silent";
-    const started = performance.now();
     const asked = Array.from({ length: 20 }, (_, count) =>
-      ask(encodeQuestion(count, wire(`q${count}.world`), 1), { patience: 8000 }),
+      ask(encodeQuestion(count, wire(`q${count}.world`), 1)),
     );
-    const early = await Promise.race([Promise.all(asked.slice(8)), sleep(2000, undefined)]);
-    assert.ok(early, "the ones beyond are answered at once");
+    const open = Promise.race(asked.slice(0, 8)).then(() => undefined);
+    const early = await Promise.race([Promise.all(asked.slice(8)), open]);
+    assert.ok(early, "the ones beyond are answered at once, before four seconds are over for the others");
     assert.ok(early.every((answer) => answer && (answer.readUInt16BE(2) & 15) === 2));
-    assert.equal(world.asked.length, 8);
-    await Promise.all(asked);
-    assert.ok(performance.now() - started < 8000);
+    assert.ok((await Promise.all(asked)).every((answer) => answer !== undefined));
+    assert.equal(new Set(world.asked).size, 8);
   });
 });
 

