@@ -35,15 +35,15 @@ async function tmuxOf(t: TestContext, pieces: readonly string[]) {
   const folder = ownFolder(t);
   const script = pieces.map((piece, index) => {
     writeFileSync(join(folder, String(index)), piece);
-    return `printf '\\033c'; cat ${index}; touch shown${index}; while [ ! -e seen${index} ]; do sleep 0.02; done`;
+    // The terminal answers where its cursor is when it has read all that stands before the question.
+    const answered = `printf '\\033[6n'; IFS= read -r -d R answer; touch shown${index}`;
+    return `printf '\\033c'; cat ${index}; ${answered}; while [ ! -e seen${index} ]; do sleep 0.02; done`;
   });
   writeFileSync(join(folder, "script"), script.join("\n"));
-  const tmux = new Tmux(t, COLUMNS, ROWS, `cd ${folder}; stty raw -echo; sh script`);
+  const tmux = new Tmux(t, COLUMNS, ROWS, `cd ${folder}; stty raw -echo; bash script`);
   const shown: { rows: string[]; cursor: [number, number] }[] = [];
   for (const [index] of pieces.entries()) {
     while (!existsSync(join(folder, `shown${index}`))) await sleep(20);
-    // What was written is read by the terminal a little later.
-    await sleep(100);
     shown.push({ rows: tmux.screen().slice(0, ROWS), cursor: tmux.cursor() });
     writeFileSync(join(folder, `seen${index}`), "");
   }

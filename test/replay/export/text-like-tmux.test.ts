@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
@@ -50,29 +50,18 @@ async function inTmux(t: TestContext, output: string): Promise<string[]> {
       env: { ...process.env, LC_ALL: "C.UTF-8", TMUX: "" },
     });
   // No line discipline between: what was recorded has been through one.
-  const command = `stty raw -echo; cat '${file}'; touch '${done}'; sleep 60`;
-  tmux("-u", "new-session", "-d", "-x", "80", "-y", "24", "sleep 60");
+  // The terminal answers where its cursor is when it has read all that stands before the question.
+  const answered = `printf '\\033[6n'; IFS= read -r -d R answer; touch '${done}'`;
+  const script = `stty raw -echo; cat '${file}'; ${answered}; sleep 600`;
+  writeFileSync(join(folder, "script"), script);
+  tmux("-u", "new-session", "-d", "-x", "80", "-y", "24", "sleep 600");
   try {
     tmux("set-option", "-g", "history-limit", "50000");
     tmux("set-option", "-g", "status", "off");
-    tmux("new-window", command);
-    for (let tries = 0; tries < 100; tries++) {
-      try {
-        execFileSync("test", ["-e", done]);
-        break;
-      } catch {
-        await sleep(50);
-      }
-    }
-    // It may still be busy with what was printed: until nothing changes any more.
-    let shown = "";
-    for (let tries = 0; tries < 30; tries++) {
-      const now = tmux("capture-pane", "-p", "-J", "-S", "-", "-E", "-");
-      if (tries > 0 && now === shown) break;
-      shown = now;
-      await sleep(300);
-    }
-    return lines(shown);
+    tmux("new-window", `bash '${join(folder, "script")}'`);
+    for (const end = performance.now() + 60_000; !existsSync(done); await sleep(50))
+      assert.ok(performance.now() < end, `not printed within 60 s: ${tmux("capture-pane", "-p")}`);
+    return lines(tmux("capture-pane", "-p", "-J", "-S", "-", "-E", "-"));
   } finally {
     tmux("kill-server");
   }
