@@ -39,49 +39,66 @@ const USERS = {
   archivist: childUid(SLOT, ARCHIVIST_INDEX),
 };
 
+/** Each gives whether it was possible within so many seconds. */
+const TRIES: Readonly<Record<string, (uid: number, within: number) => Promise<boolean>>> = {
+  ...Object.fromEntries(
+    Object.entries(TARGETS).map(([name, [address, port]]) => [
+      name,
+      (uid: number, within: number) => reads(uid, address, port, within),
+    ]),
+  ),
+  "UDP to the Internet": sendsUdp,
+  "answers a visitor": answers,
+};
+
 const report: Record<string, Record<string, boolean>> = {};
+const again: (() => Promise<void>)[] = [];
 for (const [user, uid] of Object.entries(USERS)) {
-  const results = await Promise.all(
-    Object.entries(TARGETS).map(
-      async ([name, [address, port]]) => [name, await reads(uid, address, port)] as const,
-    ),
+  const own: Record<string, boolean> = (report[user] = {});
+  for (const [name, possible] of Object.entries(TRIES)) {
+    own[name] = false;
+    again.push(async () => {
+      if (own[name] !== true) own[name] = await possible(uid, 10);
+    });
+  }
+  await Promise.all(
+    Object.entries(TRIES).map(async ([name, possible]) => {
+      own[name] = await possible(uid, 1);
+    }),
   );
-  report[user] = {
-    ...Object.fromEntries(results),
-    "UDP to the Internet": await sendsUdp(uid),
-    "answers a visitor": await answers(uid),
-  };
 }
+// What is held back is silent for ever, and what is possible comes late on a busy machine: all that did not come is tried once more.
+await Promise.all(again.map((once) => once()));
 for (const each of listening) each.end();
 await fence.sources[Symbol.asyncDispose]();
 await reapFence(SLOT);
 process.stdout.write(JSON.stringify(report satisfies ChildrenReport));
 
-async function reads(uid: number, address: string, port: number): Promise<boolean> {
-  return (await as(uid, `exec 3<>/dev/tcp/${address}/${port} && read -r line <&3 && echo yes`)) === "yes";
+async function reads(uid: number, address: string, port: number, within: number): Promise<boolean> {
+  return (await as(uid, within, `exec 3<>/dev/tcp/${address}/${port} && read -r line <&3 && echo yes`)) === "yes";
 }
 
 /** The kernel tells the sender at once when its own rules refuse it. */
-async function sendsUdp(uid: number): Promise<boolean> {
-  return (await as(uid, `exec 3<>/dev/udp/${ROUTED}/53 && echo hello >&3 && echo yes`)) === "yes";
+async function sendsUdp(uid: number, within: number): Promise<boolean> {
+  return (await as(uid, within, `exec 3<>/dev/udp/${ROUTED}/53 && echo hello >&3 && echo yes`)) === "yes";
 }
 
 /** Somebody from the Internet connects to a socket that this user listens on and gets the first line. */
-async function answers(uid: number): Promise<boolean> {
+async function answers(uid: number, within: number): Promise<boolean> {
   const port = 3000 + (uid % 1000);
   const listener = await Talker.start(undefined, [
     ...["setpriv", "--reuid", String(uid), "--regid", String(uid), "--clear-groups", "--"],
     ...[process.execPath, labFile("peer-address.ts"), String(port)],
   ]);
   const script = `exec 3<>/dev/tcp/${HOST}/${port} && read -r line <&3 && echo yes`;
-  const said = await inside("world", ["sh", "-c", `timeout 1 bash -c '${script}' 2>/dev/null || true`]);
+  const said = await inside("world", ["sh", "-c", `timeout ${within} bash -c '${script}' 2>/dev/null || true`]);
   listener.end();
   return said.trim() === "yes";
 }
 
-async function as(uid: number, script: string): Promise<string> {
+async function as(uid: number, within: number, script: string): Promise<string> {
   const user = `setpriv --reuid ${uid} --regid ${uid} --clear-groups --`;
   return (
-    await inside(undefined, ["sh", "-c", `timeout 1 ${user} bash -c '${script}' 2>/dev/null || true`])
+    await inside(undefined, ["sh", "-c", `timeout ${within} ${user} bash -c '${script}' 2>/dev/null || true`])
   ).trim();
 }

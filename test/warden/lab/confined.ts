@@ -21,7 +21,7 @@ export interface ConfinedReport {
   readonly accepted: string;
   readonly started: number;
   readonly mountsLeft: string;
-  /** Whether a child was still there half a second after its warden was killed with SIGKILL. */
+  /** Whether a child lived on after its warden was killed with SIGKILL. */
   readonly outlived: boolean;
 }
 
@@ -109,8 +109,10 @@ async function killWarden(): Promise<boolean> {
   ]);
   const pid = Number(await warden.ask("child?"));
   await warden.kill();
-  await sleep(500);
-  return existsSync(`/proc/${pid}`) && !run(`cat /proc/${pid}/stat 2>/dev/null || true`).includes(") Z ");
+  const lives = () =>
+    existsSync(`/proc/${pid}`) && !run(`cat /proc/${pid}/stat 2>/dev/null || true`).includes(") Z ");
+  for (const end = performance.now() + 10_000; performance.now() < end && lives();) await sleep(50);
+  return lives();
 }
 
 async function listenOn(where: number | string): Promise<Server> {
