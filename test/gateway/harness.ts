@@ -152,7 +152,7 @@ export async function run(command: string, args: readonly string[], options: Run
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
   child.stdin.on("error", () => undefined); // a program may end before it has read all
   child.stdin.end(options.input ?? "");
-  const within = options.within ?? 60_000;
+  const within = options.within ?? 120_000;
   const late = AbortSignal.timeout(within);
   late.addEventListener("abort", () => child.kill("SIGKILL"));
   const [code] = (await once(child, "close")) as [number | null];

@@ -1,5 +1,7 @@
 /** Who gets in, as whom, and into what. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -247,11 +249,25 @@ auth:
 
   it("when no sandbox is to be had the connection ends, and is no wrong password", async () => {
     await using gateway = await startGateway({ policy: "sandbox:\n  most: 1\n  spares: 1\n" });
-    const held = ssh(gateway, { user: "root", password: "x", from: "127.0.1.1" }, ["sleep 5"]);
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const other = await ssh(gateway, { user: "root", password: "x", from: "127.0.1.2" }, ["true"]);
-    assert.ok(!wasRefused(other), other.stderr.toString());
-    assert.equal(other.code, 255, "the connection's end");
-    assert.equal((await held).code, 0);
+    const inside = [
+      "ssh",
+      "-p",
+      String(gateway.port),
+      ...clientOptions({ password: "x", from: "127.0.1.1" }),
+    ];
+    const held = spawn("sshpass", ["-e", ...inside, "root@127.0.0.1", "echo in; cat; exit 7"], {
+      env: { ...process.env, SSHPASS: "x" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const ended = once(held, "exit");
+    try {
+      assert.equal(String((await once(held.stdout, "data"))[0]), "in\n");
+      const other = await ssh(gateway, { user: "root", password: "x", from: "127.0.1.2" }, ["true"]);
+      assert.ok(!wasRefused(other), other.stderr.toString());
+      assert.equal(other.code, 255, "the connection's end");
+    } finally {
+      held.stdin.end();
+      assert.equal((await ended)[0], 7);
+    }
   });
 });

@@ -234,7 +234,8 @@ function outputOf(log: Buffer): Buffer {
 
 async function act(): Promise<void> {
   const client = new ssh2.Client();
-  client.connect({ host: "127.0.0.1", port: gateway.port, username: "root", password: "s3cr3t-pass" });
+  const whereTo = { host: "127.0.0.1", port: gateway.port, readyTimeout: 60_000 };
+  client.connect({ ...whereTo, username: "root", password: "s3cr3t-pass" });
   await once(client, "ready");
   await shell(client);
   // Two at once.

@@ -19,14 +19,14 @@ const PERSONAS = {
 const LOG_IN =
   "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
 
-/** Asks again until the answer fits, at most five seconds. */
+/** Asks again until the answer fits, at most a minute: a busy machine is late. */
 async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + 60_000;
   while (performance.now() < end) {
     if (await ask()) return;
     await sleep(50);
   }
-  assert.fail(`not within 5 s: ${what}`);
+  assert.fail(`not within 60 s: ${what}`);
 }
 
 for (const [name, { suite, systemd }] of Object.entries(PERSONAS))
@@ -90,7 +90,6 @@ for (const [name, { suite, systemd }] of Object.entries(PERSONAS))
         await server.run("stat -c '%a %U:%G' /run/utmp /run/lock"),
         "664 root:utmp\n1777 root:root",
       );
-      assert.match(await server.run("ps -e -o comm= | sort -u | tr '\\n' ' '"), /cron.*sshd.*systemd/);
       // Each is the real one, below PID 1.
       const services = "cron dbus-daemon nginx rsyslogd sshd systemd-journal systemd-logind systemd-udevd";
       await until(

@@ -225,8 +225,10 @@ const failure = (asked: Promise<unknown>) =>
   );
 
 async function facts(count: number): Promise<NetworkFact[]> {
-  for (const end = performance.now() + PATIENCE; told.length < count; await sleep(25))
+  for (const end = performance.now() + PATIENCE; told.length < count;) {
     assert.ok(performance.now() < end, `${count} facts: not within ${PATIENCE} ms: ${JSON.stringify(told)}`);
+    await sleep(25);
+  }
   return told;
 }
 

@@ -71,9 +71,10 @@ async function isEnded(socket: Socket): Promise<boolean> {
 }
 
 async function eventually<T>(what: string, look: () => T | undefined): Promise<T> {
-  for (const end = performance.now() + PATIENCE; performance.now() < end; await sleep(20)) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end;) {
     const found = look();
     if (found !== undefined) return found;
+    await sleep(20);
   }
   throw new Error(`${what}: not within ${PATIENCE} ms; told was ${JSON.stringify(told.slice(-5))}`);
 }
@@ -146,7 +147,14 @@ describe("a web server, as curl sees it", () => {
 
   it("a client that does not like the certificate has told the name all the same", async () => {
     await assert.rejects(
-      run("curl", ["-s", "--interface", BOX, "https://pinned.example/", "--connect-to", `::${OUTPOST}:${OPEN}`]),
+      run("curl", [
+        "-s",
+        "--interface",
+        BOX,
+        "https://pinned.example/",
+        "--connect-to",
+        `::${OUTPOST}:${OPEN}`,
+      ]),
       (error: { code: number }) => error.code === 60,
     );
     const fact = await factOfName("pinned.example");
@@ -185,7 +193,9 @@ describe("a web server, as curl sees it", () => {
       // Silence is what there is to see after a while; an answer is waited for.
       if (answer.test("")) await sleep(150);
       else
-        await eventually(`an answer to ${said.slice(0, 20)}`, () => (answer.test(heard()) ? true : undefined));
+        await eventually(`an answer to ${said.slice(0, 20)}`, () =>
+          answer.test(heard()) ? true : undefined,
+        );
       socket.destroy();
       assert.match(heard(), answer, said.slice(0, 20));
       const fact = await factOf(from);

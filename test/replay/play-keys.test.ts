@@ -228,7 +228,7 @@ test("a pipe gets what happens in a session that lives as it happens, without a 
   assert.match(got, /saved[^]*lowest[^]*miel[^]*logout/);
   assert.ok(!got.includes("uname"), "what was before is not told");
   // It took a minute.
-  assert.ok(performance.now() - started < 20_000);
+  assert.ok(performance.now() - started < 50_000);
 });
 
 test("many channels in turn leave nothing behind that would be warned of", async (t) => {

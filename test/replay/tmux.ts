@@ -49,7 +49,7 @@ export class Tmux {
   /** The screen as soon as it holds this. */
   async shows(what: RegExp, without?: RegExp): Promise<string[]> {
     let text = "";
-    for (let tries = 0; tries < 400; tries += 1) {
+    for (let tries = 0; tries < 1200; tries += 1) {
       const screen = this.screen();
       text = screen.join("\n");
       if (what.test(text) && without?.test(text) !== true) return screen;

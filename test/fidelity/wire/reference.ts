@@ -84,7 +84,7 @@ async function hostKeys(folder: string): Promise<Buffer> {
 }
 
 async function answers(port: number): Promise<void> {
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 1200; round++) {
     const prober = new Prober(port, { patience: 100 });
     await prober.until(() => prober.ended || prober.heard.length > 0);
     const [line] = prober.close();

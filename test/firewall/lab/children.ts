@@ -75,7 +75,9 @@ await reapFence(SLOT);
 process.stdout.write(JSON.stringify(report satisfies ChildrenReport));
 
 async function reads(uid: number, address: string, port: number, within: number): Promise<boolean> {
-  return (await as(uid, within, `exec 3<>/dev/tcp/${address}/${port} && read -r line <&3 && echo yes`)) === "yes";
+  return (
+    (await as(uid, within, `exec 3<>/dev/tcp/${address}/${port} && read -r line <&3 && echo yes`)) === "yes"
+  );
 }
 
 /** The kernel tells the sender at once when its own rules refuse it. */
@@ -91,7 +93,11 @@ async function answers(uid: number, within: number): Promise<boolean> {
     ...[process.execPath, labFile("peer-address.ts"), String(port)],
   ]);
   const script = `exec 3<>/dev/tcp/${HOST}/${port} && read -r line <&3 && echo yes`;
-  const said = await inside("world", ["sh", "-c", `timeout ${within} bash -c '${script}' 2>/dev/null || true`]);
+  const said = await inside("world", [
+    "sh",
+    "-c",
+    `timeout ${within} bash -c '${script}' 2>/dev/null || true`,
+  ]);
   listener.end();
   return said.trim() === "yes";
 }

@@ -215,12 +215,7 @@ async function tryInward(within: number): Promise<string[]> {
 }
 
 /** @param within seconds; what is held back is silent for all of them. */
-async function reaches(
-  from: string | undefined,
-  to: string,
-  port: number,
-  within: number,
-): Promise<boolean> {
+async function reaches(from: string | undefined, to: string, port: number, within: number): Promise<boolean> {
   const script = `exec 3<>/dev/tcp/${to}/${port} && read -r line <&3 && echo yes`;
   const tried = await inside(from, ["sh", "-c", `timeout ${within} bash -c '${script}' 2>/dev/null || true`]);
   return tried.trim() === "yes";

@@ -88,7 +88,7 @@ export async function openPage(t: TestContext, url: string): Promise<Page> {
       const giveUp = (why: string) => {
         reject(new Error(`${method}: ${why}`));
       };
-      setTimeout(giveUp, 20_000, "the browser does not answer").unref();
+      setTimeout(giveUp, 60_000, "the browser does not answer").unref();
       broken.then(giveUp, reject);
     });
     commands.write(

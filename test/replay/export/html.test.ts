@@ -20,7 +20,7 @@ async function pageOf(t: TestContext, talk: Conversation): Promise<{ page: Page;
 async function shows(page: Page, seconds: number, expected: RegExp): Promise<void> {
   await page.evaluate(`player.seek(${seconds})`);
   let shown = "";
-  for (let tries = 0; tries < 50 && !expected.test(shown); tries++) {
+  for (let tries = 0; tries < 600 && !expected.test(shown); tries++) {
     await sleep(100);
     shown = String(
       await page.evaluate(
@@ -68,7 +68,8 @@ test("were there a hole, the page's policy would still let nothing run", async (
   writeFileSync(holed, readFileSync(file, "utf8").replace("<h1>", `<h1>${evil}`));
   const page = await openPage(t, pathToFileURL(holed).href);
   assert.notEqual(await page.evaluate("document.title"), "owned");
-  assert.equal(page.complaints.length, 2);
+  for (let tries = 0; tries < 600 && page.complaints.length < 2; tries++) await sleep(100);
+  assert.equal(page.complaints.length, 2, page.complaints.join("\n"));
 });
 
 test("what is too large for a page is refused with what to do", async (t) => {

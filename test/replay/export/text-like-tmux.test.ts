@@ -59,8 +59,10 @@ async function inTmux(t: TestContext, output: string): Promise<string[]> {
     tmux("set-option", "-g", "history-limit", "50000");
     tmux("set-option", "-g", "status", "off");
     tmux("new-window", `bash '${join(folder, "script")}'`);
-    for (const end = performance.now() + 60_000; !existsSync(done); await sleep(50))
+    for (const end = performance.now() + 60_000; !existsSync(done);) {
       assert.ok(performance.now() < end, `not printed within 60 s: ${tmux("capture-pane", "-p")}`);
+      await sleep(50);
+    }
     return lines(tmux("capture-pane", "-p", "-J", "-S", "-", "-E", "-"));
   } finally {
     tmux("kill-server");

@@ -112,6 +112,7 @@ describe("a terminal of ssh2's client", () => {
       port: front.port,
       username: sshd.user,
       authHandler: ["none"],
+      readyTimeout: 60_000,
     });
     await once(client, "ready");
     try {
@@ -138,7 +139,10 @@ describe("a terminal of ssh2's client", () => {
       );
       // sshd 9.2 delivers signals to sessions of unprivileged users only, and says so; it was asked, which is what counts here.
       shell.signal("TERM");
-      await until(() => sshd.log().includes("session_signal_req: session signalling requires"), sshd.log);
+      await until(
+        () => sshd.log().includes("session_signal_req: session signalling requires"),
+        () => sshd.log(),
+      );
       const ended = once(shell, "exit");
       shell.write("\x03");
       const [code, signal] = (await ended) as [number | null, string | undefined];
@@ -433,7 +437,10 @@ describe("ends", () => {
     const end = await front.sessions.at(-1)?.relay?.ended;
     assert.ok(end?.kind === "client" && end.end.kind === "disconnect");
     assert.equal(end.end.code, 11);
-    await until(() => (sshd.log().match(said)?.length ?? 0) > before, sshd.log);
+    await until(
+      () => (sshd.log().match(said)?.length ?? 0) > before,
+      () => sshd.log(),
+    );
   });
 });
 

@@ -26,7 +26,7 @@ async function failure(promise: Promise<unknown>): Promise<TransportEnd> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 500 && !condition(); round++) await sleep(10);
+  for (let round = 0; round < 6000 && !condition(); round++) await sleep(10);
   assert.ok(condition());
 }
 

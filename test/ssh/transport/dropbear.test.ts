@@ -149,7 +149,7 @@ async function listening(port: number): Promise<void> {
       await once(socket, "connect");
       return;
     } catch (error) {
-      if (round === 100) throw error;
+      if (round === 1200) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     } finally {
       socket.destroy();

@@ -138,7 +138,13 @@ describe("other clients", () => {
     client.on("keyboard-interactive", (_name, _instructions, _language, prompts, finish) => {
       finish(prompts.map(() => PASSWORD));
     });
-    client.connect({ host: "127.0.0.1", port: front.port, username: sshd.user, ...config });
+    client.connect({
+      host: "127.0.0.1",
+      port: front.port,
+      username: sshd.user,
+      readyTimeout: 60_000,
+      ...config,
+    });
     await once(client, "ready");
     try {
       return await new Promise((resolve, reject) => {

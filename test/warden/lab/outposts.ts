@@ -144,7 +144,8 @@ outpost.configure({ ...configuration, names: ["resolve"] });
 await layCable(cable, Number(pid));
 // From when on it asks is to be seen only by asking, for a name that nobody asks for later.
 for (const end = performance.now() + PATIENCE; performance.now() < end;)
-  if ((await inside("box", ["sh", "-c", `${ask("first.world", "8.8.8.8")} 2>&1`])) === "93.184.216.99\n") break;
+  if ((await inside("box", ["sh", "-c", `${ask("first.world", "8.8.8.8")} 2>&1`])) === "93.184.216.99\n")
+    break;
 await act("real name", ask("www.world", "8.8.8.8"), 1, ({ fact }) => fact.name === "www.world");
 
 outpost.configure({ ...configuration, address: undefined });
@@ -205,8 +206,10 @@ async function act(
 }
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + PATIENCE; !isSo(); await sleep(50))
+  for (const end = performance.now() + PATIENCE; !isSo();) {
     if (performance.now() > end) throw new Error(`${what}: not within ${PATIENCE} ms`);
+    await sleep(50);
+  }
 }
 
 function listens(): boolean {
@@ -277,8 +280,10 @@ async function killWarden(): Promise<string[]> {
   const pids = { outpost: child, log: logPid() };
   if (!Object.values(pids).every(lives)) throw new Error("the warden has no outpost");
   await warden.kill();
-  for (const end = performance.now() + 10_000; performance.now() < end; await sleep(50))
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
     if (!Object.values(pids).some(lives)) break;
+    await sleep(50);
+  }
   return Object.entries(pids).flatMap(([name, each]) => (lives(each) ? [name] : []));
 }
 
