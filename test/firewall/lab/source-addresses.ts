@@ -140,7 +140,7 @@ EOF`);
   const said: string[] = [];
   for (const word of ["before", "after"]) {
     socket.write(word);
-    const [answer] = (await Promise.race([once(socket, "data"), sleep(3000, ["nothing"])])) as [
+    const [answer] = (await Promise.race([once(socket, "data"), sleep(30_000, ["nothing"])])) as [
       Buffer | string,
     ];
     said.push(String(answer));
@@ -156,7 +156,7 @@ function visit(host: string, { localAddress, localPort }: Path): Promise<string>
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port: 22, localAddress, ...(localPort > 0 ? { localPort } : {}) });
     let said = "";
-    socket.setTimeout(5000, () => socket.destroy(new Error("no answer in 5 s")));
+    socket.setTimeout(60_000, () => socket.destroy(new Error("no answer in 60 s")));
     socket.on("data", (chunk) => (said += String(chunk)));
     socket.once("error", reject);
     socket.once("end", () => {
