@@ -81,7 +81,7 @@ export class Receiver {
   }
 
   /** Waits until that is so, looked at after each request. */
-  async until(what: string, isSo: (receiver: this) => boolean, within = 30_000): Promise<void> {
+  async until(what: string, isSo: (receiver: this) => boolean, within = 60_000): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new Error(`${what}: not within ${within} ms; ${this.asked.length} requests came`));

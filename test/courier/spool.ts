@@ -39,7 +39,7 @@ export function sequences(some: readonly Readonly<Record<string, unknown>>[]): u
 }
 
 /** Waits until that is so, looking every 20 ms. */
-export async function eventually(what: string, isSo: () => boolean, within = 30_000): Promise<void> {
+export async function eventually(what: string, isSo: () => boolean, within = 60_000): Promise<void> {
   const until = performance.now() + within;
   while (!isSo()) {
     if (performance.now() > until) throw new Error(`${what}: not within ${within} ms`);

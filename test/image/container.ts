@@ -57,7 +57,7 @@ export class ImageContainer implements AsyncDisposable {
       const output = await container.attach({ stream: true, stdout: true, stderr: true });
       const lines = new PassThrough();
       docker.modem.demuxStream(output, lines, lines);
-      const first = once(createInterface({ input: lines }), "line", { signal: AbortSignal.timeout(30_000) });
+      const first = once(createInterface({ input: lines }), "line", { signal: AbortSignal.timeout(120_000) });
       const began = performance.now();
       await container.start();
       const [ready] = (await first) as [string];

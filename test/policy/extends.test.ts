@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { describe, test } from "node:test";
@@ -142,7 +142,7 @@ describe("a policy that extends another", () => {
 
   test(
     "a save of the base is taken over like one of the file itself, also of a base that came later",
-    { timeout: 20_000 },
+    { timeout: 120_000 },
     async (t) => {
       const folder = await folderOf(t, { "a.yaml": "sensor: none\n", "other/b.yaml": "sensor: one\n" });
       const path = join(folder, "a.yaml");
@@ -152,15 +152,20 @@ describe("a policy that extends another", () => {
         onUpdate: (update) => waiting.shift()?.(update),
       });
       t.after(() => watch[Symbol.asyncDispose]());
+      // Never half there, however long a busy machine lets a writer wait.
+      const save = async (file: string, text: string) => {
+        await writeFile(`${file}.saved`, text);
+        await rename(`${file}.saved`, file);
+      };
       const next = () => new Promise<PolicyUpdate>((resolve) => waiting.push(resolve));
       const extended = next();
-      await writeFile(path, "extends: other/b.yaml\n");
+      await save(path, "extends: other/b.yaml\n");
       assert.equal((await extended).loaded.policy.sensor, "one");
       const saved = next();
-      await writeFile(join(folder, "other/b.yaml"), "sensor: two\n");
+      await save(join(folder, "other/b.yaml"), "sensor: two\n");
       assert.equal((await saved).loaded.policy.sensor, "two");
       const refused = next();
-      await writeFile(join(folder, "other/b.yaml"), "sensor: [\n");
+      await save(join(folder, "other/b.yaml"), "sensor: [\n");
       assert.equal((await refused).outcome, "refused");
       assert.equal(watch.loaded.policy.sensor, "two");
     },

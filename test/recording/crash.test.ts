@@ -52,7 +52,7 @@ test("on a full disk the writer says recording-failed, stays failed, and what fi
   const said = execFileSync(
     "unshare",
     ["--mount", "sh", "-c", script, folder, process.execPath, WRITER, kept],
-    { encoding: "utf8", timeout: 30_000 },
+    { encoding: "utf8", timeout: 120_000 },
   );
   const { code, message, again } = JSON.parse(said) as Record<string, string>;
   assert.equal(code, "recording-failed");
@@ -76,7 +76,7 @@ test("the writer needs no more than writing in one folder under Node's permissio
     console.log(bytes);`;
   const said = execFileSync(process.execPath, [...permissions, "--input-type=module", "-e", close], {
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: 120_000,
   });
   assert.ok(Number(said) > 200);
 });

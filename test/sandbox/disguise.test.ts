@@ -55,7 +55,7 @@ test("nothing of the engine is in a sandbox's mounts, files and sockets, and rea
     assert.deepEqual([uid, gid, mtimeMs], [installed.uid, installed.gid, installed.mtimeMs]);
   assert.equal(readlinkSync(`/proc/${pid}/root/etc/mtab`), "../proc/self/mounts");
   assert.equal(existsSync(`/proc/${pid}/root/run/systemd/journal/synced`), false);
-  assert.equal(await waitForServices(pid, 10_000), undefined);
+  assert.equal(await waitForServices(pid, 60_000), undefined);
 
   const { UpperDir: upper } = info.GraphDriver.Data as unknown as { UpperDir: string };
   const layer = dirname(upper);

@@ -83,7 +83,7 @@ describe("both sides ask for new keys at the same moment", () => {
 });
 
 for (const compression of IMPLEMENTED.compression)
-  it(`new keys ten times over, compression ${compression}`, { timeout: 20_000 }, async () => {
+  it(`new keys ten times over, compression ${compression}`, { timeout: 120_000 }, async () => {
     await using pair = await transportPair({}, { offer: { compression: [compression] } });
     await logIn(pair);
     for (let round = 0; round < 10; round++) {
