@@ -133,7 +133,10 @@ describe("group exchange as sshd has it", { concurrency: 12 }, () => {
       // As in like-sshd.test.ts: on a busy machine an answer may come late.
       for (const patience of [150, 500, 2000, 6000]) {
         const [theirs, mine] = await Promise.all([hear(sshd.port, patience), hear(ours.port, patience)]);
-        if (patience === 6000 || isDeepStrictEqual(mine, theirs)) {
+        const isWhole =
+          !name.startsWith("INIT with") || theirs?.packets.some((line) => line.startsWith("31"));
+        if (patience === 6000 || (isWhole === true && isDeepStrictEqual(mine, theirs))) {
+          assert.ok(isWhole, "sshd's prime did not come");
           assert.deepEqual(mine, theirs);
           break;
         }
@@ -152,7 +155,9 @@ describe("group exchange as sshd has it", { concurrency: 12 }, () => {
   for (const [name, value] of Object.entries(VALUES))
     same(`INIT with ${name}`, async (say, prime) => {
       await say(request(2048, 2048, 2048));
-      await say(payload(INIT, string(value(prime()))));
+      // On a busy machine it may not have come yet: then both are asked again.
+      const last = prime();
+      if (last.length > 0) await say(payload(INIT, string(value(last))));
     });
   same("INIT with trailing bytes", async (say) => {
     await say(request(2048, 2048, 2048));
