@@ -55,7 +55,7 @@ static const char snippet[] =
     "TrustedUserCAKeys /etc/ssh/ssh_host_ed25519_key.pub\n"
     "LoginGraceTime 0\n"
     "MaxAuthTries 100\n"
-    "MaxStartups 500:30:1000\n"
+    "MaxStartups 10:1:100\n"
     "PasswordAuthentication yes\n"
     "PermitRootLogin yes\n"
     "PubkeyAuthentication yes\n"

@@ -3,6 +3,8 @@ import type { Answer } from "./ask.ts";
 /** What gives a sandbox away wherever it is read, in whatever output. */
 export const WORDS: readonly RegExp[] = [
   /docker/i,
+  // Of a gateway's sshd, in ps: a stock one has 10-100.
+  /of 500-1000 startups/,
   /overlay/i,
   /lxcfs/i,
   /lxc/i,
