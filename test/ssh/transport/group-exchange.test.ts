@@ -133,8 +133,7 @@ describe("group exchange as sshd has it", { concurrency: 12 }, () => {
       // As in like-sshd.test.ts: on a busy machine an answer may come late.
       for (const patience of [150, 500, 2000, 6000]) {
         const [theirs, mine] = await Promise.all([hear(sshd.port, patience), hear(ours.port, patience)]);
-        const isWhole =
-          !name.startsWith("INIT with") || theirs.packets.some((line) => line.startsWith("31"));
+        const isWhole = !name.startsWith("INIT with") || theirs.packets.some((line) => line.startsWith("31"));
         if (patience === 6000 || (isWhole && isDeepStrictEqual(mine, theirs))) {
           assert.ok(isWhole, "sshd's prime did not come");
           assert.deepEqual(mine, theirs);
