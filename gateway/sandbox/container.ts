@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 import type { SandboxId } from "../model/ids.ts";
 import { Archive } from "./archive.ts";
@@ -5,6 +6,10 @@ import { hasCappedDisk, uncapDisk } from "./disk.ts";
 import { EngineRefused, isGone, type Engine } from "./docker.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { endRemains, removeControlGroups } from "./remains.ts";
+
+const FREEZE_TRIES = 5;
+/** Milliseconds. */
+const FREEZE_PAUSE = 200;
 
 /** One container of the engine, whatever state its sandbox is in. */
 export class SandboxContainer {
@@ -53,16 +58,20 @@ export class SandboxContainer {
 
   /** Undefined when it is gone or stopped: there is nothing to freeze then. About 25 ms, and as much to thaw. */
   async freeze(): Promise<AsyncDisposable | undefined> {
-    try {
-      await this.#engine.call("freeze a sandbox", (docker, abortSignal) =>
-        docker.getContainer(this.container).pause({ abortSignal }),
-      );
-    } catch (error) {
-      const { State: state } = await this.inspect();
-      // Whoever froze it before did not thaw it: it is ours to thaw now.
-      if (!state.Paused) {
-        if (state.Running) throw error;
-        return undefined;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#engine.call("freeze a sandbox", (docker, abortSignal) =>
+          docker.getContainer(this.container).pause({ abortSignal }),
+        );
+        break;
+      } catch (error) {
+        const { State: state } = await this.inspect();
+        // Whoever froze it before did not thaw it: it is ours to thaw now.
+        if (state.Paused) break;
+        if (!state.Running) return undefined;
+        // runc 1.1 gives up ("unable to freeze") when new processes come faster than it looks, as on a very busy machine.
+        if (!(error instanceof EngineRefused) || tries === FREEZE_TRIES) throw error;
+        await sleep(FREEZE_PAUSE);
       }
     }
     return { [Symbol.asyncDispose]: () => this.#thaw() };
