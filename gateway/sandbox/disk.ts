@@ -1,11 +1,13 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
   closeSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmdirSync,
   rmSync,
   statfsSync,
@@ -23,6 +25,17 @@ import { uncoverRoot } from "./disguise.ts";
 
 const run = promisify(execFile);
 
+/** Beside the engine's own folders. */
+const DISKS = ".mitsubako-disks";
+/**
+ * Mounts a file of a folder on another. The kernel tells everybody, in `/sys/block/loop0/loop/backing_file`, where the file of a loop device
+ * lies; through a mount that is gone by then it lies at `/`. The device goes with its mount.
+ */
+const MOUNT = `
+  device=$(unshare --mount --propagation private sh -ec 'mount --bind "$1" "$1"; exec losetup --find --show "$1/$2"' sh "$1" "$2")
+  mount -t ext4 -o discard "$device" "$3" || { losetup --detach "$device"; exit 1; }
+  losetup --detach "$device"`;
+
 /**
  * Gives a container that was created and not started a disk of its own: the engine's folder for what it writes is copied into a file
  * with an ext4 file system, which is mounted in the folder's place. overlay2 on ext4 knows no other bound. About 0.3 s.
@@ -38,8 +51,11 @@ export async function capDisk(
 ): Promise<void> {
   const folder = layerFolder(info);
   if (folder === undefined) throw refused("its files do not lie where they can be reached");
-  const image = join(dirname(dirname(folder)), `${imagePrefix(slot)}${id}`);
+  const disks = join(dirname(dirname(folder)), DISKS);
+  const name = `${imagePrefix(slot)}${id}`;
+  const image = join(disks, name);
   const { uid, gid, mode } = statSync(folder);
+  mkdirSync(disks, { recursive: true, mode: 0o700 });
   try {
     const file = openSync(image, "wx", 0o600);
     ftruncateSync(file, bytes);
@@ -47,7 +63,7 @@ export async function capDisk(
     const options = ["-q", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard"];
     options.push("-N", String(inodes));
     await tool("mkfs.ext4", [...options, "-d", folder, image]);
-    await tool("mount", ["-t", "ext4", "-o", "loop,discard", image, folder]);
+    await tool("sh", ["-ec", MOUNT, "sh", disks, name, folder]);
     await goDirect(folder, isThrottled);
     // The root of the new file system is mkfs's own.
     chownSync(folder, uid, gid);
@@ -139,21 +155,42 @@ export function hasCappedDisk(info: ContainerInspectInfo): boolean {
   return folder !== undefined && isMountPoint(folder);
 }
 
-/** Files that a gateway left which was killed between making one and mounting it. @returns how many. */
+/** Files and loop devices that a gateway left which was killed between making one and mounting it. @returns how many. */
 export function reapDiskImages(dataRoot: string, slot: number, dryRun: boolean): number {
-  let names: string[];
-  try {
-    names = readdirSync(dataRoot).filter((name) => name.startsWith(imagePrefix(slot)));
-  } catch {
-    // The engine's folder is not ours to see: then none was made either.
-    return 0;
+  const files = namesIn(join(dataRoot, DISKS)).filter((name) => name.startsWith(imagePrefix(slot)));
+  const devices = namesIn("/sys/block").filter((name) => isLeft(name, slot));
+  if (!dryRun) {
+    for (const device of devices) execFileSync("losetup", ["--detach", `/dev/${device}`]);
+    for (const name of files) unlinkSync(join(dataRoot, DISKS, name));
   }
-  if (!dryRun) for (const name of names) unlinkSync(join(dataRoot, name));
-  return names.length;
+  return files.length + devices.length;
 }
 
+/** One that is mounted goes with its mount. */
+function isLeft(device: string, slot: number): boolean {
+  const told = (what: string) => {
+    try {
+      return readFileSync(`/sys/block/${device}/loop/${what}`, "utf8").trim();
+    } catch {
+      // It is no loop device, or has no file.
+      return "";
+    }
+  };
+  return told("autoclear") === "0" && told("backing_file").startsWith(`/${imagePrefix(slot)}`);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // The engine's folder is not ours to see, or holds none: then none was made either.
+    return [];
+  }
+}
+
+/** What a stranger may read of a disk's name. */
 function imagePrefix(slot: number): string {
-  return `.mitsubako-disk-${slot}-`;
+  return `vol${slot}-`;
 }
 
 /** The engine's folder of the container's own layer: diff, work, link, lower. */

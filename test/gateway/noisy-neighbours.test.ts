@@ -164,7 +164,7 @@ async function loopDevices(): Promise<{ readonly name: string; readonly size: nu
       backing: await read(name, "loop/backing_file"),
     })),
   );
-  return found.filter(({ backing }) => backing.includes(`.mitsubako-disk-${gateway.slot}-`));
+  return found.filter(({ backing }) => backing.startsWith(`/vol${gateway.slot}-`));
 }
 
 for (const [index, noise] of NOISES.entries())

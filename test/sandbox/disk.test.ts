@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { test } from "node:test";
+import { reapDiskImages } from "../../gateway/sandbox/disk.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
 import { eventually, login, openWorkbench } from "./workbench.ts";
 
@@ -104,6 +109,16 @@ test("rates of the disk hold, on the sandbox's own disk and for what is the imag
   await lease[Symbol.asyncDispose]();
 });
 
+test("what the kernel tells everybody of a disk is neither where its file lies nor what made it", async () => {
+  await using bench = await openWorkbench(PREFERRED, { disk: DISK });
+  const lease = await bench.pool.lease("a", bench.session(), never);
+  const [mount = ""] = mountsOf(await folderOf(bench, lease.sandbox.container));
+  const device = basename(mount.split(" ")[0] ?? "");
+  const backing = () => readFileSync(`/sys/block/${device}/loop/backing_file`, "utf8").trim();
+  assert.equal(backing(), `/vol${bench.slot}-${lease.sandbox.id} (deleted)`);
+  await lease[Symbol.asyncDispose]();
+});
+
 test("a killed sandbox's disk goes with it, and what it wrote is captured first", async () => {
   await using bench = await openWorkbench(PREFERRED, { disk: DISK, mode: "fresh" });
   const lease = await bench.pool.lease("a", bench.session(), never);
@@ -136,9 +151,28 @@ test("reaping takes disks of sandboxes whose gateway is gone", async () => {
   assert.deepEqual(mountsOf(folder), []);
   assert.equal(existsSync(folder), false);
   assert.deepEqual(
-    readdirSync(root).filter((name) => name.startsWith(`.mitsubako-disk-${bench.slot}-`)),
+    readdirSync(join(root, ".mitsubako-disks")).filter((name) => name.startsWith(`vol${bench.slot}-`)),
     [],
   );
   assert.deepEqual(await reap({ engine: bench.engine, slot: bench.slot }), []);
   await lease[Symbol.asyncDispose]();
+});
+
+test("reaping takes a file and a loop device that were made and not mounted any more", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "mitsubako-disks-"));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const [slot, name] = [4321, "vol4321-0123456789ab"];
+  const disks = join(root, ".mitsubako-disks");
+  await mkdir(disks);
+  await writeFile(join(disks, name), Buffer.alloc(1 << 20));
+  const script = `unshare --mount --propagation private sh -ec 'mount --bind "$1" "$1"; losetup --find --show "$1/$2"' sh "$1" "$2"`;
+  const device = execFileSync("sh", ["-ec", script, "sh", disks, name], { encoding: "utf8" }).trim();
+  const backing = `/sys/block/${basename(device)}/loop/backing_file`;
+  assert.equal(readFileSync(backing, "utf8").trim(), `/${name}`);
+  assert.equal(reapDiskImages(root, slot + 1, false), 0);
+  assert.equal(reapDiskImages(root, slot, true), 2);
+  assert.ok(existsSync(backing));
+  assert.equal(reapDiskImages(root, slot, false), 2);
+  assert.deepEqual([existsSync(backing), readdirSync(disks)], [false, []]);
+  assert.equal(reapDiskImages(root, slot, false), 0);
 });
