@@ -31,7 +31,7 @@ import { forgetStart } from "./services.ts";
 import { containerSpec, macAddress } from "./spec.ts";
 import type { Strays } from "./strays.ts";
 import type { TarFile } from "./tar.ts";
-import { nameControlGroups } from "./units.ts";
+import type { ControlGroups } from "./units.ts";
 
 /** What every sandbox of a gateway is made with. */
 export interface SandboxKit {
@@ -47,6 +47,7 @@ export interface SandboxKit {
   readonly strays: Strays;
   /** Where it is absent, a sandbox shows that it is a container. */
   readonly disguise: Disguise | undefined;
+  readonly controlGroups: ControlGroups;
 }
 
 /**
@@ -150,10 +151,11 @@ export class CreatedSandbox {
     const info = await container.inspect();
     const nameserver = network.gateway;
     const pid = info.State.Pid;
-    // Before the first process goes on: where it waits, the services are still to come.
-    if (disguise) await continuePids(pid, FIRST_SERVICE - 1);
-    if (disguise) await disguise.dress({ info, nameserver, hostname: persona.hostname });
-    else hideEngineResolver(info, nameserver);
+    if (disguise) {
+      // Before the first process goes on: where it waits, the services are still to come.
+      await continuePids(pid, FIRST_SERVICE - 1);
+      await disguise.dress({ info, nameserver, hostname: persona.hostname });
+    } else hideEngineResolver(info, nameserver);
     const kept = new KeptArtifacts();
     await this.#kit.ground.started({
       address: container.address,
@@ -163,7 +165,7 @@ export class CreatedSandbox {
     });
     await waitForSsh(container.address, 22, READY_WITHIN, signal);
     await disguise?.finish(info, signal);
-    nameControlGroups(pid);
+    this.#kit.controlGroups.name({ init: pid, container: info.Id });
     const layers = reachableLayers(info);
     if (container.facts.diskCap) {
       // Whether it is seen can only be told where the sandbox's root is.

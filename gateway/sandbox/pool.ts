@@ -24,6 +24,7 @@ import { macAddress } from "./spec.ts";
 import { reap, reapUnknown } from "./reap.ts";
 import { Strays } from "./strays.ts";
 import type { Tenancy } from "./tenancy.ts";
+import { ControlGroups } from "./units.ts";
 
 export interface PoolOptions {
   readonly engine: Engine;
@@ -92,7 +93,8 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const strays = new Strays();
   const wanted = options.policy().sandbox.disguise;
   const disguise = disguiseFor({ program: options.disguise, facts, wanted, log: options.log });
-  const common = { engine, facts, network, ground, strays, disguise, artifacts, hasher };
+  const controlGroups = new ControlGroups(options.log);
+  const common = { engine, facts, network, ground, strays, disguise, controlGroups, artifacts, hasher };
   return new Pool(options, new Outfits(common));
 }
 

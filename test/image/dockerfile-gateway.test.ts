@@ -37,6 +37,8 @@ describe("the gateway as an image", () => {
         NetworkMode: "host",
         PidMode: "host",
         UsernsMode: "host",
+        // The types do not know it.
+        ...{ CgroupnsMode: "host" },
         CapAdd: ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"],
         SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
         // What the command line makes of systempaths=unconfined.
@@ -83,6 +85,8 @@ describe("the gateway as an image", () => {
       // It would say that files are not watched; of processes it does, without CAP_BPF, which older engines do not know.
       assert.doesNotMatch(Buffer.concat(log).toString(), /evidence\.watchFiles/);
       assert.match(Buffer.concat(log).toString(), /evidence\.processes: what runs in sandboxes is not seen/);
+
+      assert.doesNotMatch(Buffer.concat(log).toString(), /control groups/);
 
       await container.stop({ t: 60 });
       assert.equal((await container.inspect()).State.ExitCode, 0, Buffer.concat(log).toString());

@@ -108,6 +108,13 @@ test("names and files inside do not tell of the engine or of us", async () => {
   assert.doesNotMatch(seen.stdout, /127\.0\.0\.11|mitsubako|mbk|docker|02:42/i);
 });
 
+test("control groups inside have systemd's names", async () => {
+  const groupsOf = async (pid: string) => (await run("root", "third", `cat /proc/${pid}/cgroup`)).stdout;
+  // Version 2, or systemd's own of version 1.
+  assert.match(await groupsOf("1"), /^(0:|\d+:name=systemd):\/init\.scope$/m);
+  assert.match(await groupsOf("self"), /^(0:|\d+:name=systemd):\/system\.slice\/ssh\.service$/m);
+});
+
 test("sudo is for those whom the policy lets", async () => {
   assert.match((await run("later", "p", "groups")).stdout, /^later users$/m);
   bench.change({ sudo: true });

@@ -20,6 +20,7 @@ import { PasswordHasher } from "../../sandbox/password-hash.ts";
 import { PastKeeper } from "../../sandbox/past/keeper.ts";
 import { reap } from "../../sandbox/reap.ts";
 import { Strays } from "../../sandbox/strays.ts";
+import { ControlGroups } from "../../sandbox/units.ts";
 import { buildDisguise } from "../../warden/disguise-program.ts";
 import { groundOf } from "../../warden/ground.ts";
 import { Warning } from "../finding.ts";
@@ -111,6 +112,7 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
       wanted: policy.sandbox.disguise,
       log,
     }),
+    controlGroups: new ControlGroups(log),
   };
   const made: AssignedSandbox[] = [];
   held.defer(() => removeAll(made));
