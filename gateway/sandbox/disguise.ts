@@ -24,8 +24,15 @@ export interface Dress {
   readonly nameserver: string;
 }
 
-/** Where it is `auto`: how many sandboxes may fail in a row before there was one that did not. An engine that is busy fails, too. */
+/** Where it is `auto`: for how many sandboxes a step of it may fail before there was one for which none did. On a machine that is busy they fail, too. */
 const MOST_FAILURES = 3;
+
+/** A step of the disguise failed, or the engine undid it. What else keeps a sandbox from being made says nothing about that. */
+export class DisguiseFailed extends MitsubakoError {
+  constructor(message: string, cause?: unknown) {
+    super("engine-refused", message, { cause });
+  }
+}
 
 export interface DisguiseOptions {
   /** `disguise.c`, built; undefined where it could not be. */
@@ -94,7 +101,7 @@ export class Disguise {
   /** A sandbox could not be made with it, and is no more: none is ever given out half disguised. */
   failed(error: unknown): void {
     if (this.#failures === undefined || this.#wanted === "required" || this.#isGivenUp) return;
-    if (!(error instanceof MitsubakoError) || error.code !== "engine-refused") return;
+    if (!(error instanceof DisguiseFailed)) return;
     if (++this.#failures < MOST_FAILURES) return;
     this.#isGivenUp = true;
     this.#log.warn(
@@ -106,7 +113,7 @@ export class Disguise {
   /**
    * Before the container starts, and after the last use of its archive: the engine finds its root mounted, and leaves it so.
    * `uncoverRoot` takes it away.
-   * @throws MitsubakoError `engine-refused`
+   * @throws DisguiseFailed
    */
   async coverRoot({ GraphDriver: { Data: data } }: ContainerInspectInfo): Promise<void> {
     const { UpperDir: upper, LowerDir: lower } = data as unknown as { UpperDir: string; LowerDir: string };
@@ -115,7 +122,7 @@ export class Disguise {
 
   /**
    * Once the container runs: its first process waits for this. No name server of the engine answers inside afterwards.
-   * @throws MitsubakoError `engine-refused`
+   * @throws DisguiseFailed
    */
   async dress({ info, hostname, nameserver }: Dress): Promise<void> {
     await silenceResolver(info.State.Pid);
@@ -127,7 +134,7 @@ export class Disguise {
   /**
    * Once sshd answers, as the last step: no control groups are seen from here on. journald starts only where they are, so all services have to
    * be up first. Then the result is looked at: an engine that is not known may do otherwise.
-   * @throws MitsubakoError `engine-refused`, also when the sandbox shows what it is; the signal's reason.
+   * @throws DisguiseFailed, also when the sandbox shows what it is; MitsubakoError `engine-refused` of `waitForServices`; the signal's reason.
    */
   async finish(info: ContainerInspectInfo, signal?: AbortSignal): Promise<void> {
     const missing = await waitForServices(info.State.Pid, WITHIN, signal);
@@ -137,10 +144,7 @@ export class Disguise {
     const mounts = readFileSync(`/proc/${info.State.Pid}/mountinfo`, "latin1");
     const shown = tellingMount(mounts, { dataRoot: this.#facts.dataRoot, container: info.Id });
     if (shown !== undefined)
-      throw new MitsubakoError(
-        "engine-refused",
-        `A sandbox shows that it is a container: it mounts ${shown}.`,
-      );
+      throw new DisguiseFailed(`A sandbox shows that it is a container: it mounts ${shown}.`);
   }
 
   async #run(...args: readonly string[]): Promise<void> {
@@ -195,8 +199,6 @@ async function tool(program: string, args: readonly string[]): Promise<void> {
     const { stderr, message } = cause as Error & { stderr?: string };
     // A program that is missing says nothing itself.
     const why = stderr?.trim() || message;
-    throw new MitsubakoError("engine-refused", `A sandbox could not be made to look like a server: ${why}.`, {
-      cause,
-    });
+    throw new DisguiseFailed(`A sandbox could not be made to look like a server: ${why}.`, cause);
   }
 }

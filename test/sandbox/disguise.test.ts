@@ -8,7 +8,8 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { pino } from "pino";
-import { disguiseFor, tellingMount, uncoverRoot, type Disguise } from "../../gateway/sandbox/disguise.ts";
+import { DisguiseFailed, disguiseFor, tellingMount, uncoverRoot, type Disguise } from "../../gateway/sandbox/disguise.ts"; // prettier-ignore
+import { EngineRefused } from "../../gateway/sandbox/docker.ts";
 import { MitsubakoError } from "../../gateway/model/errors.ts";
 import { learnEngine } from "../../gateway/sandbox/engine-facts.ts";
 import { reap } from "../../gateway/sandbox/reap.ts";
@@ -60,10 +61,12 @@ test("nothing of the engine is in a sandbox's mounts, files and sockets, and rea
   const { UpperDir: upper } = info.GraphDriver.Data as unknown as { UpperDir: string };
   const layer = dirname(upper);
   assert.equal(mountsBelow(layer), 2);
+  assert.ok((await groupsOf(info.Id)).some((path) => path.endsWith(`${info.Id}/init.scope`)));
   // Behind the pool's back, as after a kill of the gateway.
   await reap({ engine: bench.engine, slot: bench.slot });
   assert.equal(mountsBelow(layer), 0);
   assert.equal(existsSync(layer), false);
+  assert.deepEqual(await groupsOf(info.Id), []);
   await lease[Symbol.asyncDispose]();
 });
 
@@ -106,13 +109,20 @@ test("an engine that lets nothing be hidden is said once, and its sandboxes are 
   const log = { warn: (...said: readonly unknown[]) => warnings.push(said) };
   const facts = { storageDriver: "overlay2", dataRoot: "/engine", remap: { uid: 0, gid: 0 }, diskCap: true };
   const made = (wanted: "auto" | "required") => disguiseFor({ program: "/bin/true", facts, wanted, log });
-  const refused = new MitsubakoError("engine-refused", "It did otherwise.");
-  const afterFailures = (disguise: Disguise | undefined, count: number) => {
-    for (let failure = 0; failure < count; failure++) disguise?.failed(refused);
+  const failed = new DisguiseFailed("It did otherwise.");
+  const afterFailures = (disguise: Disguise | undefined, count: number, error: Error = failed) => {
+    for (let failure = 0; failure < count; failure++) disguise?.failed(error);
     return disguise?.inUse;
   };
   const unfit = made("auto");
-  unfit?.failed(new MitsubakoError("engine-dead", "It does not answer."));
+  // What else keeps sandboxes from being made does not count, however often.
+  for (const other of [
+    new MitsubakoError("engine-dead", "It does not answer."),
+    new EngineRefused("create a sandbox", 409, new Error("name in use")),
+    new EngineRefused("start a sandbox", 500, new Error("no space left on device")),
+    new MitsubakoError("engine-refused", "A sandbox's disk cannot be seen."),
+  ])
+    assert.ok(afterFailures(unfit, 3, other));
   assert.ok(afterFailures(unfit, 2));
   assert.equal(afterFailures(unfit, 1), undefined);
   assert.equal(afterFailures(unfit, 1), undefined);
@@ -187,6 +197,14 @@ async function inMountsOfItsOwn(): Promise<{ readonly pid: number } & AsyncDispo
 
 function inspect({ engine }: Workbench, container: string) {
   return engine.call("describe a sandbox", (docker) => docker.getContainer(container).inspect());
+}
+
+/** Every control group of a container, and of what is in it. */
+async function groupsOf(container: string): Promise<string[]> {
+  const looking = run("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*${container}*`]);
+  // It complains of other containers' that go while it looks.
+  const { stdout } = await looking.catch((error: unknown) => error as { stdout: string });
+  return stdout.split("\n").filter(Boolean);
 }
 
 function mountsBelow(layer: string): number {
