@@ -82,13 +82,19 @@ export class PristineFiles {
     }
   }
 
-  /** Gives folders and files that were put there their dates back. */
+  /** Gives folders and files that were put there their dates back; a service may have taken some away. */
   redate(files: readonly TarFile[]): void {
-    for (const { path, modifiedAt } of files) utimesSync(this.#place(path), modifiedAt, modifiedAt);
+    for (const { path, modifiedAt } of files)
+      unlessGone(() => {
+        utimesSync(this.#place(path), modifiedAt, modifiedAt);
+      });
   }
 
+  /** Not an error when it is gone. */
   remove(path: string): void {
-    rmSync(this.#place(path));
+    unlessGone(() => {
+      rmSync(this.#place(path));
+    });
   }
 
   /** Names of folders in a folder; none when there is no such folder. */
@@ -108,6 +114,14 @@ export class PristineFiles {
       if (!lstatSync(at).isDirectory()) throw new Error(`${path} leads through something that is no folder`);
     }
     return join(at, names.at(-1) ?? "");
+  }
+}
+
+function unlessGone(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 
