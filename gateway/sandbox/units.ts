@@ -41,7 +41,10 @@ export class ControlGroups {
   /** The sandbox runs and nobody is in it; about 2 ms. */
   name({ init, container }: Named): void {
     try {
-      const groups = ownGroups(this.#read(`${init}/cgroup`), this.#read("self/mounts"), container);
+      const cgroup = this.#read(`${init}/cgroup`);
+      // It has ended; whoever waits for it is told.
+      if (cgroup === "") return;
+      const groups = ownGroups(cgroup, this.#read("self/mounts"), container);
       if (groups.length === 0) throw new Error("the container's own are not to be found");
       const units = this.#unitsBelow(init);
       for (const group of groups) for (const [pid, unit] of units) join(group, unit, pid);

@@ -57,6 +57,7 @@ test("each service gets its unit's group; where none can be made that is said on
     groups.name(sandbox);
     assert.equal(readFileSync(join(own, "init.scope/cgroup.procs"), "latin1"), "70");
     assert.equal(readFileSync(join(own, "system.slice/ssh.service/cgroup.procs"), "latin1"), "71");
+    groups.name({ init: 99, container: ID });
     assert.deepEqual(warnings, []);
 
     // No folder can be made below a file, as little as on what is read-only.
