@@ -105,8 +105,9 @@ export async function raiseFence(options: FenceOptions): Promise<Fence> {
     dismiss: (address) => residents.dismiss(address),
     change: async (changed, changedProfiles = []) => {
       [policy, profiles] = [changed, changedProfiles];
-      egress = await wanted();
+      residents.policyChanged();
       await orShut(plan, async () => {
+        egress = await wanted();
         await putInForce();
         await residents.recount();
       });
@@ -130,10 +131,12 @@ export async function raiseFence(options: FenceOptions): Promise<Fence> {
     },
     repair: async () => {
       egress = await wanted();
-      await orShut(plan, putInForce);
-      // Something foreign stands among our rules that new ones do not replace. Without any nothing passes.
-      if ((await engine.faults(plan, egress)).length > 0) await engine.rebuild(plan, egress);
-      await residents.restore();
+      await orShut(plan, async () => {
+        await putInForce();
+        // Something foreign stands among our rules that new ones do not replace. Without any nothing passes.
+        if ((await engine.faults(plan, egress)).length > 0) await engine.rebuild(plan, egress);
+        await residents.restore();
+      });
       await reapShaper(slot);
       isolatePorts(plan.bridge);
     },

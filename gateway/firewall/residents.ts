@@ -25,14 +25,27 @@ export class Residents {
   readonly #residents = new Map<string, Resident | undefined>();
   /** By address: what holds for that one, in the place of the policy. */
   readonly #own = new Map<string, () => Policy["network"]>();
-  /** By address: the class that the kernel was told last. */
+  /** By address: the class that the rules in force know it by. */
   readonly #placed = new Map<string, string | undefined>();
   /** Of the rules in force, or of those that are about to be. */
   #classes: readonly string[];
+  /** The policy is another one since they were counted last. */
+  #isRecountDue = false;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #arm: typeof armPort;
 
-  /** @param classes of the rules in force, by name. */
-  constructor(plan: FencePlan, ledger: Ledger, policy: () => Policy["network"], classes: readonly string[]) {
+  /**
+   * @param classes of the rules in force, by name.
+   * @param arm what puts filter and bandwidth on a port.
+   */
+  constructor(
+    plan: FencePlan,
+    ledger: Ledger,
+    policy: () => Policy["network"],
+    classes: readonly string[],
+    arm = armPort,
+  ) {
+    this.#arm = arm;
     this.#plan = plan;
     this.#ledger = ledger;
     this.#policy = policy;
@@ -52,7 +65,7 @@ export class Residents {
     return this.#inTurn(async () => {
       const { address } = resident;
       if (!this.#residents.has(address)) throw new Error(`${address} has no caps`);
-      await armPort(this.#plan, this.#port(resident));
+      await this.#arm(this.#plan, this.#port(resident));
       await this.#ledger.letOut(address);
       this.#residents.set(address, resident);
     });
@@ -68,7 +81,7 @@ export class Residents {
       if (JSON.stringify([this.#terms(address), this.#port(resident)]) === before) return;
       // Between the two it is in no list, and nothing of it passes.
       await this.#admit(address);
-      await armPort(this.#plan, this.#port(resident));
+      await this.#arm(this.#plan, this.#port(resident));
       await this.#ledger.letOut(address);
     });
   }
@@ -84,6 +97,11 @@ export class Residents {
       // Exit code 1: there was none.
       for (const end of ["-s", "-d"]) await command("conntrack", ["-D", end, address], { accept: [0, 1] });
     });
+  }
+
+  /** From here on their caps and bandwidths are not what they should be, until `recount` has succeeded. */
+  policyChanged(): void {
+    this.#isRecountDue = true;
   }
 
   /**
@@ -103,6 +121,7 @@ export class Residents {
       await this.#ledger.prepare(classes, moves);
       await apply();
       this.#ledger.settle(classes);
+      for (const { address, joins } of moves) this.#placed.set(address, joins);
     });
   }
 
@@ -120,9 +139,8 @@ export class Residents {
       }));
       await this.#ledger.recount(accounts);
       for (const { address, class: placed } of accounts) this.#placed.set(address, placed);
-      // A container that ended took its port along.
-      for (const port of this.#ports())
-        if (existsSync(`/sys/class/net/${port.port}`)) await armPort(this.#plan, port);
+      for (const port of this.#ports()) await this.#rearm(port);
+      this.#isRecountDue = false;
     });
   }
 
@@ -146,6 +164,7 @@ export class Residents {
           new Set(found.caps.flatMap(({ address, direction }) => (direction === way ? [address] : []))),
       );
       return [
+        ...(this.#isRecountDue ? ["what was used is not counted against the policy's caps yet"] : []),
         ...[...this.#residents.keys()]
           .filter((address) => !counted.every((addresses) => addresses.has(address)))
           .map((address) => `the caps of ${address} are gone`),
@@ -173,6 +192,17 @@ export class Residents {
     const foreign = new Set(known.filter((address) => !this.#residents.has(address)));
     for (const address of foreign) await this.#inTurn(() => this.#ledger.dismiss(address));
     if ((await this.faults()).length > 0) await this.recount();
+  }
+
+  /** A container that ended took its port along, at any moment. */
+  async #rearm(port: PortPlan): Promise<void> {
+    const isThere = () => existsSync(`/sys/class/net/${port.port}`);
+    if (!isThere()) return;
+    try {
+      await this.#arm(this.#plan, port);
+    } catch (error) {
+      if (isThere()) throw error;
+    }
   }
 
   #ports(): PortPlan[] {

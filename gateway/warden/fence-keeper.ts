@@ -12,6 +12,11 @@ export interface FenceKeeperOptions extends Omit<OutsideOptions, "network"> {
   readonly metrics: () => string;
 }
 
+export type OutsideOfFence = Pick<
+  Outside,
+  "pid" | "changed" | "faults" | "repair" | typeof Symbol.asyncDispose
+>;
+
 /** How often the kernel's state is compared with what should be, in milliseconds. */
 const LOOK = 15_000;
 /** On the monotonic clock: a step of the wall clock gives nobody a new hour. */
@@ -20,13 +25,15 @@ const HOUR = 3_600_000;
 /** Keeps the fence as the policy wants it, and as it was: looks, repairs, tells; gives caps anew; leads a new policy in. */
 export class FenceKeeper implements AsyncDisposable {
   readonly #options: FenceKeeperOptions;
-  readonly #outside: Outside;
+  readonly #outside: OutsideOfFence;
   readonly #timers: readonly NodeJS.Timeout[];
   /** One thing at a time: a look in the middle of a change would see faults. */
   #last: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** Of the policy's way out the outside was not told yet. */
+  #isOutsideDue = false;
 
-  private constructor(options: FenceKeeperOptions, outside: Outside) {
+  private constructor(options: FenceKeeperOptions, outside: OutsideOfFence) {
     this.#options = options;
     this.#outside = outside;
     this.#timers = [
@@ -36,9 +43,12 @@ export class FenceKeeper implements AsyncDisposable {
     this.#sayOpenings();
   }
 
-  static async start(options: FenceKeeperOptions): Promise<FenceKeeper> {
+  static async start(
+    options: FenceKeeperOptions,
+    startOutside: (options: OutsideOptions) => Promise<OutsideOfFence> = (each) => Outside.start(each),
+  ): Promise<FenceKeeper> {
     const network = () => options.policy().network;
-    return new FenceKeeper(options, await Outside.start({ ...options, network }));
+    return new FenceKeeper(options, await startOutside({ ...options, network }));
   }
 
   get outpostPid(): number | undefined {
@@ -49,9 +59,9 @@ export class FenceKeeper implements AsyncDisposable {
   policyChanged(): void {
     void this.#inTurn(async () => {
       const { network, profiles } = networksOf(this.#options.policy());
+      this.#isOutsideDue = true;
       await this.#options.fence.change(network, profiles);
-      await this.#outside.changed();
-      this.#sayOpenings();
+      await this.#tellOutside();
     });
   }
 
@@ -82,7 +92,15 @@ export class FenceKeeper implements AsyncDisposable {
       await fence.repair();
       await this.#outside.repair();
     }
+    if (this.#isOutsideDue) await this.#tellOutside();
     writeMetrics(data, slot, await fence.caps(), metrics());
+  }
+
+  /** Once the fence has that way out. */
+  async #tellOutside(): Promise<void> {
+    await this.#outside.changed();
+    this.#isOutsideDue = false;
+    this.#sayOpenings();
   }
 
   /** Where this does not happen (we are dead, or nft refuses), caps stay as they are: used up stays used up. */

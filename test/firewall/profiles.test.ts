@@ -91,6 +91,10 @@ describe("sandboxes with profiles of their own, side by side", { concurrency: 2 
         assert.equal(connected("mended", "open"), 0, "no profile lets it out any more");
       });
 
+      it("a change of which no rules can be made leaves nothing routed", () => {
+        assert.deepEqual(report.routed, { before: 3, after: 0 });
+      });
+
       it("with such rules no fence is raised", () => {
         assert.deepEqual(report.refusedAtStart, { code: "firewall-failed", bridges: "" });
       });

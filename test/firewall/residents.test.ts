@@ -1,7 +1,11 @@
 /** Which classes sandboxes are in while rules change, and when changes fail half-way. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import { classNameOf } from "../../gateway/firewall/egress.ts";
+import type { Caps } from "../../gateway/firewall/caps.ts";
 import type { Account, Entries, Ledger, Move, Terms } from "../../gateway/firewall/netfilter.ts";
 import { fencePlan } from "../../gateway/firewall/plan.ts";
 import { Residents } from "../../gateway/firewall/residents.ts";
@@ -18,6 +22,7 @@ const NETWORKS = [networkWith(1), ...[2, 3, 4, 5].map(networkWith)] as const;
 /** Keeps what the kernel would. A set that is not there refuses. */
 class Kept implements Ledger {
   readonly sets = new Map<string, Set<string>>();
+  readonly caps = new Map<string, Caps>();
   #known: readonly string[] = [];
   fails = false;
 
@@ -41,6 +46,7 @@ class Kept implements Ledger {
   admit(address: string, terms: Terms): Promise<void> {
     for (const set of this.sets.values()) set.delete(address);
     if (terms.class !== undefined) this.#set(terms.class).add(address);
+    this.caps.set(address, terms.caps);
     return Promise.resolve();
   }
 
@@ -51,7 +57,11 @@ class Kept implements Ledger {
   }
 
   read(): Promise<Entries> {
-    return Promise.resolve({ live: new Set<string>(), classes: this.sets, caps: [] });
+    const caps = [...this.caps].flatMap(([address, { up, down }]) => [
+      { address, direction: "up" as const, limit: up, used: 7, spent: false },
+      { address, direction: "down" as const, limit: down, used: 7, spent: false },
+    ]);
+    return Promise.resolve({ live: new Set<string>(), classes: this.sets, caps });
   }
 
   letOut = () => Promise.resolve();
@@ -77,7 +87,7 @@ test("a sandbox is in the class that it had, or in the one that it is to have, h
     let policy: Policy["network"] = random.pick(NETWORKS);
     const residents = new Residents(PLAN, ledger, () => policy, [classNameOf(policy)]);
     for (const address of BOXES) await residents.admit(address);
-    /** What each had when the last change was over. */
+    /** What each has by the rules in force. */
     let settled = classNameOf(policy);
     for (let turn = 0; turn < 8; turn++) {
       policy = random.pick(NETWORKS);
@@ -93,13 +103,15 @@ test("a sandbox is in the class that it had, or in the one that it is to have, h
       try {
         await residents.change([...new Set(classes)], () => {
           holdsTo("about to apply");
-          for (const address of BOXES) assert.ok(ledger.of(address).includes(wanted));
+          for (const address of BOXES)
+            for (const name of [settled, wanted])
+              assert.ok(ledger.of(address).includes(name), `seed ${seed}, turn ${turn}: shut meanwhile`);
           return fails === "apply" ? Promise.reject(new Error("refused")) : Promise.resolve();
         });
         holdsTo("applied");
+        settled = wanted;
         ledger.fails = fails === "recount";
         await residents.recount();
-        settled = wanted;
         for (const address of BOXES) assert.deepEqual(ledger.of(address), [wanted]);
       } catch (error) {
         if (!(error instanceof Error && error.message === "refused")) throw error;
@@ -123,4 +135,64 @@ test("who is admitted while the rules do not know its policy yet is in no class 
   await residents.change([classNameOf(second)], () => Promise.resolve());
   await residents.recount();
   assert.deepEqual(ledger.of(box), [classNameOf(second)]);
+});
+
+test("whose caps a change that failed left behind gets the new ones when the rules are put right", async () => {
+  const withCap = (down: string): Policy["network"] =>
+    policySchema.parse({ network: { egress: "limited", caps: { down } } }).network;
+  for (const fails of ["prepare", "apply", "recount"]) {
+    const ledger = new Kept();
+    let policy = withCap("1 GiB");
+    const residents = new Residents(PLAN, ledger, () => policy, [classNameOf(policy)]);
+    for (const address of BOXES) await residents.admit(address);
+    policy = withCap("5 MiB");
+    const putInForce = (apply: () => Promise<void>) => residents.change([classNameOf(policy)], apply);
+    const refused = () => Promise.reject(new Error("refused"));
+
+    residents.policyChanged();
+    ledger.fails = fails === "prepare";
+    await putInForce(fails === "apply" ? refused : () => Promise.resolve()).catch(() => undefined);
+    ledger.fails = fails === "recount";
+    if (fails === "recount") await assert.rejects(residents.recount(), /refused/);
+    ledger.fails = false;
+    const fault = /not counted against the policy's caps yet/;
+    assert.match((await residents.faults()).join("\n"), fault, fails);
+
+    await putInForce(() => Promise.resolve());
+    await residents.restore();
+    for (const address of BOXES) assert.equal(ledger.caps.get(address)?.down, 5 * 2 ** 20, fails);
+    assert.doesNotMatch((await residents.faults()).join("\n"), fault, fails);
+  }
+});
+
+test("a port that goes while it is armed anew is passed over, and one that stays is not", async () => {
+  const ledger = new Kept();
+  const [network] = NETWORKS;
+  // Nothing but its folder below /sys tells that a port is there; this one can go.
+  const folder = mkdtempSync(join(tmpdir(), "port-"));
+  let arm = () => Promise.resolve();
+  const residents = new Residents(
+    PLAN,
+    ledger,
+    () => network,
+    [classNameOf(network)],
+    () => arm(),
+  );
+  const [address = ""] = BOXES;
+  await residents.admit(address);
+  await residents.letOut({
+    address,
+    port: relative("/sys/class/net", folder),
+    mac: "02:00:00:00:00:01",
+  });
+  arm = () => Promise.reject(new Error("no such device"));
+  await assert.rejects(residents.recount(), /no such device/);
+  let armed = 0;
+  arm = () => {
+    armed++;
+    rmdirSync(folder);
+    return Promise.reject(new Error("no such device"));
+  };
+  await residents.recount();
+  assert.equal(armed, 1);
 });
