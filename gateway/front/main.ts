@@ -5,8 +5,7 @@
 import { Server, Socket } from "node:net";
 import type { FrontConfiguration } from "../model/front-messages.ts";
 import type { SessionId } from "../model/ids.ts";
-import type { Machine } from "../model/persona.ts";
-import { parseHostKey, type HostKey } from "../ssh/transport/host-key.ts";
+import { knownMachines } from "./known-machines.ts";
 import type { LiveSession } from "./live-session.ts";
 import { runSession, type Front } from "./session.ts";
 import { WardenLink } from "./warden-link.ts";
@@ -53,19 +52,9 @@ process.on("SIGTERM", () => undefined);
 function configure(configuration: FrontConfiguration): void {
   const first = front === undefined;
   front ??= { configuration, machines: new Map(), warden, live };
+  front.machines = knownMachines(configuration, front.configuration, front.machines);
   front.configuration = configuration;
-  front.machines = new Map(
-    configuration.machines.map((machine) => [machine.id, { ...machine, authority: authorityOf(machine) }]),
-  );
   if (first) warden.tell({ kind: "ready" });
-}
-
-function authorityOf({ hostKeys }: Machine): HostKey {
-  const key = hostKeys
-    .map(({ privateKey }) => parseHostKey(privateKey))
-    .find(({ type }) => type === "ssh-ed25519");
-  if (!key) throw new Error("the persona has no Ed25519 host key");
-  return key;
 }
 
 function listen(server: Server): void {

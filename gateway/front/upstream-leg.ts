@@ -13,6 +13,11 @@ import { UpstreamLogin } from "../ssh/userauth/upstream.ts";
  * on two cores, busy with key exchanges for half a minute. Longer than this it is broken.
  */
 const CONNECT_DEADLINE = 60_000;
+/**
+ * Milliseconds after a way was given in which a connection by it may still be begun. What shows the attacker in our place is kept for
+ * PATH_LIFE seconds (firewall/rule-figures.ts) and asked for each connection anew.
+ */
+export const LAST_BEGINNING = 15_000;
 /** Milliseconds between two tries: the least, and what chance adds, so that those who wait do not come at the same time. */
 const PAUSE = { least: 50, spread: 200 };
 
@@ -54,6 +59,7 @@ export class UpstreamLeg implements Disposable {
    */
   async #connect(way: WayToSandbox): Promise<{ transport: Transport; login: UpstreamLogin }> {
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(CONNECT_DEADLINE)]);
+    const given = performance.now();
     for (;;) {
       try {
         const transport = await this.#tryToConnect(way, signal);
@@ -61,8 +67,10 @@ export class UpstreamLeg implements Disposable {
       } catch (cause) {
         if (!isDropped(cause) || signal.aborted) throw unreachable(cause);
       }
-      await sleep(PAUSE.least + Math.random() * PAUSE.spread);
-      if (this.#way !== way) throw unreachable("nobody needs it any more");
+      const pause = PAUSE.least + Math.random() * PAUSE.spread;
+      const isOver = await sleep(pause, true, { signal }).catch(() => false);
+      if (!isOver || this.#way !== way) throw unreachable("nobody needs it any more");
+      if (performance.now() - given > LAST_BEGINNING) throw unreachable("there was no place in time");
     }
   }
 
@@ -100,11 +108,13 @@ function unreachable(cause: unknown): MitsubakoError {
   return new MitsubakoError("no-sandbox", "The sandbox's sshd could not be reached.", { cause });
 }
 
+const DROPPED = ["ECONNRESET", "EADDRINUSE", "EADDRNOTAVAIL"];
+
 /** It was accepted and closed at once, with a sentence or a reset; the port that it came from may be a moment late to be free again. */
 function isDropped(error: unknown): boolean {
   if (error instanceof TransportFailed)
     return error.end.kind === "closed" || error.end.kind === "socket-error";
-  return (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+  return DROPPED.includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 function connected(socket: Socket, signal: AbortSignal): Promise<void> {
@@ -119,5 +129,10 @@ function connected(socket: Socket, signal: AbortSignal): Promise<void> {
       resolve();
     });
     socket.once("error", reject);
+    // Destroyed before it was connected, it has neither.
+    socket.once("close", () => {
+      signal.removeEventListener("abort", aborted);
+      reject(new Error("closed"));
+    });
   });
 }

@@ -44,6 +44,17 @@ test("the session's end ends the wait for a place", async () => {
   }
 });
 
+test("a leg that is not needed any more does not wait for its connection", { timeout: 50_000 }, async () => {
+  const way = { ...(await wayTo({ port: await freePort() })), from: { address: "127.0.0.1", port: 0 } };
+  const leg = new UpstreamLeg([], new Ending().signal);
+  const reached = leg.reach(way);
+  leg[Symbol.dispose]();
+  await assert.rejects(reached, ({ cause }: Error) => {
+    assert.match(String(cause), /closed/);
+    return true;
+  });
+});
+
 test("an sshd that does not listen is not waited for", async () => {
   const way = { ...(await wayTo({ port: await freePort() })), from: { address: "127.0.0.1", port: 0 } };
   using leg = new UpstreamLeg([], new Ending().signal);

@@ -8,7 +8,7 @@ import { imageReference, LEARNED_LABEL } from "./names.ts";
 import { played } from "./played.ts";
 
 /**
- * The persona that a policy names, as its image says of itself. A few milliseconds.
+ * The persona that a policy names, as its image says of itself: a banner of the policy's own is said in its place. A few milliseconds.
  * @throws MitsubakoError `image-missing` when the engine has no such image; as `Engine.call` otherwise.
  */
 export async function findPersona(engine: Engine, wanted: Policy["persona"]): Promise<Persona> {
@@ -21,7 +21,6 @@ export async function findPersona(engine: Engine, wanted: Policy["persona"]): Pr
     image,
     hostname: wanted.hostname,
     ...played(learned),
-    ...(wanted.banner === undefined ? {} : { banner: wanted.banner }),
   };
 }
 
