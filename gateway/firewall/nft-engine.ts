@@ -71,7 +71,7 @@ async function staleText(plan: FencePlan, egress: Egress): Promise<string> {
   return [
     ...chains.map((name) => `flush chain inet ${table} ${name}\n`),
     ...chains.map((name) => `delete chain inet ${table} ${name}\n`),
-    ...stale("set", setsFor(egress)).map((name) => `delete set inet ${table} ${name}\n`),
+    ...stale("set", setsFor(plan, egress)).map((name) => `delete set inet ${table} ${name}\n`),
   ].join("");
 }
 

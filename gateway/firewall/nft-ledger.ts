@@ -3,7 +3,7 @@ import type { Caps } from "./caps.ts";
 import { classOfSet, ofClass, setOf } from "./class-names.ts";
 import { isSpent, type Account, type Entries, type Ledger, type Move, type Terms } from "./netfilter.ts";
 import { CLASS_SET, RATES, setsText } from "./nft-text.ts";
-import { applyRules } from "./nft.ts";
+import { applyRules, namesIn } from "./nft.ts";
 import type { SandboxSet } from "./rule-model.ts";
 
 /** Quotas are objects with names, and a map says whose is which. */
@@ -66,9 +66,12 @@ export class NftLedger implements Ledger {
         ...(isLive ? [this.#addText("live", address)] : []),
       ].join("");
     });
-    const flushes = this.#classes.flatMap((name) =>
-      RATES.map((word) => `flush set inet ${this.#table} ${ofClass(word, { name })}\n`),
-    );
+    const found = new Set((await namesIn("inet", this.#table)).set);
+    // A class has those that its rules ask for.
+    const rates = this.#classes.flatMap((name) => RATES.map((word) => ofClass(word, { name })));
+    const flushes = rates
+      .filter((rate) => found.has(rate))
+      .map((rate) => `flush set inet ${this.#table} ${rate}\n`);
     await applyRules([...texts, ...flushes].join(""));
   }
 

@@ -1,6 +1,7 @@
 import { LOG_PREFIX, logGroupOf } from "../model/network-facts.ts";
 import { ofClass, setOf } from "./class-names.ts";
-import type { Egress } from "./egress.ts";
+import type { Egress, EgressClass } from "./egress.ts";
+import { waysOf } from "./judge-rules.ts";
 import { LOGGED_BYTES, PATH_LIFE, TOLD, TOLD_OF_LIARS } from "./rule-figures.ts";
 import type { FencePlan } from "./plan.ts";
 import { rulesOf, type Hook } from "./rules.ts";
@@ -14,7 +15,7 @@ export function nftText(plan: FencePlan, egress: Egress): string {
   const chains = Object.entries(rulesOf(plan, egress));
   const { table, slot } = plan;
   return `table inet ${table} {
-${setsText(setsFor(egress))}
+${setsText(setsFor(plan, egress))}
 ${Object.entries(HOOKED)
   .map(([name, hook]) => `	chain ${name} {\n		type ${hook}; policy accept;\n	}`)
   .join("\n")}
@@ -42,17 +43,22 @@ const HOOKED: Readonly<Record<Hook, string>> = {
 
 /**
  * Named sets and maps, whose elements come and go while the rules stand. All keyed by a sandbox's address but the first. A set with a
- * size takes its room at once, so those of the classes have none.
+ * size takes its room at once (2 MB for 65,535), so the classes' own have none, and rates only the room that the subnet can need.
  */
-export function setsFor({ classes }: Pick<Egress, "classes">): Readonly<Record<string, string>> {
+export function setsFor(
+  { subnet }: Pick<FencePlan, "subnet">,
+  { classes }: Pick<Egress, "classes">,
+): Readonly<Record<string, string>> {
+  // A set that is full would limit nobody. Twice: one that has timed out may stand beside its successor for a while.
+  const size = Math.min(65_535, 2 * 2 ** (32 - subnet.prefix));
   return {
     ...SETS,
     ...Object.fromEntries(classes.map((each) => [setOf(each), CLASS_SET])),
     ...Object.fromEntries(
       classes.flatMap((each) =>
-        RATES.map((name) => [
+        ratesOf(each).map((name) => [
           ofClass(name, each),
-          `set|type ipv4_addr; size 65535; flags ${name === "open_now" ? "dynamic" : "dynamic,timeout; timeout 1d"}`,
+          `set|type ipv4_addr; size ${size}; flags ${name === "open_now" ? "dynamic" : "dynamic,timeout; timeout 1d"}`,
         ]),
       ),
     ),
@@ -79,8 +85,13 @@ const SETS: Readonly<Record<string, string>> = {
   ),
 };
 
-/** What is counted for each class by itself: begun anew when a policy changes. */
+/** What is counted for each class by itself, where its rules ask for it: begun anew when a policy changes. */
 export const RATES = ["names", "tcp_new", "udp_new", "icmp_new", "other_new", "open_now"] as const;
+
+function ratesOf(each: EgressClass): (typeof RATES)[number][] {
+  const isOut = waysOf(each).includes("out");
+  return RATES.filter((rate) => (rate === "names" ? each.names !== "none" : isOut));
+}
 
 export function setsText(sets: Readonly<Record<string, string>>): string {
   return Object.entries(sets)

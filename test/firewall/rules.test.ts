@@ -64,6 +64,15 @@ describe("what is rendered from a plan and a policy", () => {
     it(`is the golden rule set: ${name}`, () => {
       equalsGolden(`${name}.nft`, nftText(plan, egress));
     });
+    it(`has the rate sets that the rules ask for, and each has room for the whole subnet: ${name}`, () => {
+      const text = nftText(plan, egress);
+      const made = [...text.matchAll(/^\tset (\w+\.\w+) \{\n\t\ttype ipv4_addr\n\t\tsize (\d+)$/gm)];
+      const asked = [...text.matchAll(/(?:update|add) @(\w+\.\w+) /g)].map(([, set]) => set);
+      assert.deepEqual(new Set(made.map(([, set]) => set)), new Set(asked));
+      const most = 2 ** (32 - plan.subnet.prefix);
+      for (const [, set, size] of made)
+        assert.ok(Number(size) >= most && Number(size) <= 2 * most, `${set ?? ""}: ${size ?? ""}`);
+    });
     it(`is the golden rule set for iptables: ${name}`, () => {
       const { sets, four, six } = iptablesText(plan, egress);
       const parts = {
