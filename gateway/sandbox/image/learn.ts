@@ -4,12 +4,12 @@ import { PassThrough } from "node:stream";
 import type Dockerode from "dockerode";
 import { MitsubakoError } from "../../model/errors.ts";
 import type { Inquire, Learned } from "../../model/learned.ts";
-import type { Engine } from "../docker.ts";
+import { EngineRefused, type Engine } from "../docker.ts";
 import { runInside } from "../exec.ts";
 import { learnedSchema } from "./learned.ts";
 import { asSocket } from "./as-socket.ts";
 
-/** For all of its answers: some six connections, one after the other. Milliseconds. */
+/** For all of its answers: five connections to a stock one, seven at most, one after the other. Milliseconds. */
 const WITHIN = 60_000;
 const USER = "probe";
 
@@ -32,7 +32,8 @@ export async function learn(
         Image: image,
         Entrypoint: ["/bin/sleep", "600"],
         Labels: { mitsubako: "1", "mitsubako.purpose": "learn" },
-        HostConfig: { NetworkMode: "none" },
+        // Nothing else would take it away after a kill.
+        HostConfig: { NetworkMode: "none", AutoRemove: true },
       }),
     { signal },
   );
@@ -48,7 +49,11 @@ export async function learn(
     const within = AbortSignal.timeout(WITHIN);
     const learned = await inquire({
       connect: () =>
-        engine.call("start sshd in a new image", (docker) => startSshd(docker, container), { signal }),
+        engine.call(
+          "start sshd in a new image",
+          (docker, abortSignal) => startSshd(docker, container, abortSignal),
+          { signal },
+        ),
       login: { user: USER, password },
       signal: signal ? AbortSignal.any([signal, within]) : within,
     });
@@ -61,18 +66,28 @@ export async function learn(
       cause,
     });
   } finally {
-    await engine.call("remove a container", () => container.remove({ force: true, v: true }));
+    await engine.call("remove a container", () => container.remove({ force: true, v: true })).catch(isGoing);
   }
 }
 
-async function startSshd(docker: Dockerode, container: Dockerode.Container): Promise<Socket> {
+/** It goes away by itself too. */
+function isGoing(error: unknown): void {
+  if (!(error instanceof EngineRefused && [404, 409].includes(error.status))) throw error;
+}
+
+async function startSshd(
+  docker: Dockerode,
+  container: Dockerode.Container,
+  abortSignal: AbortSignal,
+): Promise<Socket> {
   const exec = await container.exec({
     Cmd: ["/usr/sbin/sshd", "-i"],
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
+    abortSignal,
   });
-  const input = await exec.start({ hijack: true, stdin: true });
+  const input = await exec.start({ hijack: true, stdin: true, abortSignal });
   const output = new PassThrough();
   docker.modem.demuxStream(input, output, new PassThrough().resume());
   input.on("end", () => output.end());
