@@ -356,8 +356,10 @@ export class Connection implements Transport, ExchangeWire {
   #takeExtInfo(bytes: Buffer, sequence: number): void {
     const { role } = this.#setup;
     if (role.kind === "client") {
+      // It may come as often as a server likes.
+      if (!role.observer) return;
       const message = parseExtInfo(bytes);
-      if (message.kind !== "malformed") role.observer?.extensions(message.extensions);
+      if (message.kind !== "malformed") role.observer.extensions(message.extensions);
       return;
     }
     if (this.#exchange.initial || this.#extInfoIsLate || !this.#exchange.wantsExtInfo || !this.#saysExtInfo) {

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildExtInfo } from "../../../gateway/ssh/messages/ext-info.ts";
 import { MSG } from "../../../gateway/ssh/messages/numbers.ts";
+import { Reader } from "../../../gateway/ssh/messages/reader.ts";
 import { connectTransport } from "../../../gateway/ssh/transport/connect.ts";
 import { TransportFailed } from "../../../gateway/ssh/transport/failures.ts";
 import { quirksOf } from "../../../gateway/ssh/transport/identification.ts";
@@ -166,6 +168,23 @@ describe("the handshake", () => {
     assert.equal(quirksOf("OpenSSH_6.5p1").misunderstood.length, 1);
     assert.deepEqual(quirksOf("OpenSSH_6.6.1p1 Ubuntu-2ubuntu2").misunderstood, []);
     assert.ok(quirksOf("Sun_SSH_1.0.1").noRekey);
+  });
+});
+
+describe("EXT_INFO of a server", () => {
+  it("is not taken apart where nobody wants to know it", async (t) => {
+    await using pair = await transportPair();
+    const texts = t.mock.method(Reader.prototype, "text");
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    pair.client.attach({
+      payload: () => {
+        resolve(undefined);
+      },
+    });
+    pair.server.send(buildExtInfo(Array.from({ length: 1000 }, () => ({ name: "", value: "" }))));
+    pair.server.send(DATA(1));
+    await promise;
+    assert.equal(texts.mock.callCount(), 0);
   });
 });
 
