@@ -8,7 +8,10 @@ export function addPersonaCommands(program: Command): void {
     .description("the servers that the gateway can pretend to be")
     .command("learn")
     .description("ask a server of yours what it says of itself, and make it a persona that a policy can name")
-    .argument("<host:port>", "where it listens; it is asked as by any client, on some eight connections")
+    .argument(
+      "<host:port>",
+      "where it listens; it is asked as by any client, on five connections, seven at most",
+    )
     .requiredOption("--name <name>", "what the persona is to be called")
     .option("--image <persona>", "the shipped persona whose sandbox strangers land in", "debian-12")
     .option("--user <name>", "log in, to hear what it says after that")

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { escapeText } from "../model/bytes.ts";
 import { MitsubakoError } from "../model/errors.ts";
+import { jsonText } from "../model/json.ts";
 import type { Learned } from "../model/learned.ts";
 import { Engine } from "../sandbox/docker.ts";
 import { buildImage } from "../sandbox/image/build.ts";
@@ -57,17 +58,23 @@ export async function personaLearnCommand(server: string, options: PersonaLearnO
     learned,
   });
   await buildImage(engine, { persona: name, personas, inquire, progress });
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify({ persona: name, path, learned, lacks })}\n`
-      : told(name, path, learned, lacks),
-  );
+  process.stdout.write(told({ persona: name, path, learned, lacks }, options.json === true));
   return 0;
 }
 
-function told(name: string, path: string, learned: Learned, lacks: readonly string[]): string {
+interface Made {
+  readonly persona: string;
+  readonly path: string;
+  readonly learned: Learned;
+  readonly lacks: readonly string[];
+}
+
+/** A server may have said anything. */
+export function told(made: Made, json: boolean): string {
+  if (json) return `${jsonText(made)}\n`;
+  const { persona, path, learned, lacks } = made;
   return [
-    `${escapeText(learned.identification)} is learned, as ${shownPath(path)}. In a policy: persona: { name: ${name} }`,
+    `${escapeText(learned.identification)} is learned, as ${shownPath(path)}. In a policy: persona: { name: ${persona} }`,
     ...(lacks.length === 0 ? ["All of it can be played."] : ["What is played otherwise:"]),
     ...lacks.map((sentence) => `  - ${escapeText(sentence)}`),
     "",

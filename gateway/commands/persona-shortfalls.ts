@@ -1,7 +1,11 @@
 import type { Learned } from "../model/learned.ts";
 import { MitsubakoError } from "../model/errors.ts";
 import { KIND_BITS } from "../sandbox/image/host-keys.ts";
+import { MARKERS } from "../sandbox/image/offer.ts";
 import { played } from "../sandbox/image/played.ts";
+
+const STRICT = "kex-strict-s-v00@openssh.com";
+const ANNOUNCED = "global-request hostkeys-00@openssh.com";
 
 const LISTS = {
   kex: "key exchange",
@@ -20,7 +24,7 @@ export function shortfalls(learned: Learned, ofImage: Learned | undefined, image
   const ours = played(learned);
   const found: string[] = [];
   for (const [list, what] of Object.entries(LISTS) as [keyof typeof LISTS, string][]) {
-    if (!ours.offer[list].some((name) => !/^(kex-strict|ext-info)-s/.test(name)))
+    if (!ours.offer[list].some((name) => !MARKERS.includes(name)))
       throw new MitsubakoError("persona-unlearnable", `The gateway has no ${what} that the server offers.`);
     const missing = learned[list].filter((name) => !ours.offer[list].includes(name));
     if (missing.length > 0)
@@ -41,8 +45,15 @@ export function shortfalls(learned: Learned, ofImage: Learned | undefined, image
     if (own !== undefined && own !== bits)
       found.push(`Its ${type} key has ${bits} bits, ours will have ${own}.`);
   }
+  if (!learned.kex.includes(STRICT))
+    found.push("It has no strict key exchange (CVE-2023-48795), so the persona has none either.");
   if (learned.kex.includes("diffie-hellman-group-exchange-sha256"))
     found.push(`No server tells which groups it has for group exchange: those of ${image} are used.`);
+  const unseen = Object.keys(KIND_BITS).filter((kind) => !learned.hostKeys.some(({ type }) => type === kind));
+  if (unseen.length > 0 && ofImage?.afterLogin?.includes(ANNOUNCED) === true)
+    found.push(
+      `After a login the sshd of ${image} announces host keys that it has not: ${unseen.join(", ")}.`,
+    );
   found.push(...afterLogin(learned, ofImage, image));
   if (!/^SSH-2\.0-OpenSSH_/.test(learned.identification))
     found.push("It is no OpenSSH; how it refuses, and in what words, is OpenSSH's here.");

@@ -1,5 +1,11 @@
 import type { Extension } from "./learned.ts";
 
+/**
+ * What a persona may be called: it becomes a folder of `sandbox-image/`, an image reference and a folder of `data/keys`, where `outpost` has
+ * its certificate.
+ */
+export const PERSONA_NAME = /^(?!outpost$)(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*$/;
+
 /** The server we pretend to be. Learned from the image's own sshd when the image is built. */
 export interface Persona {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** The sections of a policy that say who is let in, what they land in, and when it ends. */
 import { z } from "zod";
+import { PERSONA_NAME } from "./persona.ts";
 import { cidrs, duration, durationBetween, label, matcher, sizeBetween, starts } from "./policy-units.ts";
 
 const authRule = z.strictObject({
@@ -25,7 +26,7 @@ const authRule = z.strictObject({
 export const persona = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)
+    .regex(PERSONA_NAME)
     .default("debian-12")
     .meta({ expected: "a persona's name such as debian-12" })
     .describe("Which server to be: one that `image build` built, or that `persona learn` learned."),

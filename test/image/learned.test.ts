@@ -35,9 +35,11 @@ describe("what a server says of itself", () => {
       { methods: [""] },
       { extensions: [{ name: "server-sig-algs", value: "\n" }] },
       { banner: "b".repeat(5000) },
+      ...["\0", "\x1b[31m", "\x7f", "\u009b31m"].map((banner) => ({ banner })),
       { afterLogin: Array.from({ length: 100 }, () => "x") },
     ];
     assert.ok(learnedSchema.safeParse(DEBIAN_12).success);
+    assert.ok(learnedSchema.safeParse({ ...DEBIAN_12, banner: "Grüße\tan\r\nalle 漢\n" }).success);
     for (const part of hostile)
       assert.equal(learnedSchema.safeParse({ ...DEBIAN_12, ...part }).success, false, JSON.stringify(part));
   });

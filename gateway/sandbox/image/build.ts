@@ -87,11 +87,12 @@ export async function buildImage(
 
 /** A learned persona's image has the files of a shipped one's, and what was learned elsewhere in its label. */
 async function dress(engine: Engine, options: BuildOptions, file: PersonaFile): Promise<{ built: boolean }> {
-  const { inquire, progress, signal, again } = options;
+  const { inquire, progress, signal, again, workFolder } = options;
   const { built } = await buildImage(engine, {
     ...{ persona: file.image, inquire, signal },
     ...(progress === undefined ? {} : { progress }),
     ...(again === undefined ? {} : { again }),
+    ...(workFolder === undefined ? {} : { workFolder }),
   });
   const inputs = createHash("sha256")
     .update(`${await hashOfInputs(file.image)} ${hashOf(file)}`)

@@ -6,17 +6,15 @@ import type { HostKeyFile } from "../../model/persona.ts";
 
 /** What `ssh-keygen -A` makes on Debian 12, in its order. */
 const KINDS = [
-  { type: "ssh-rsa", name: "ssh_host_rsa_key", arguments: ["-t", "rsa", "-b", "3072"] },
-  { type: "ecdsa-sha2-nistp256", name: "ssh_host_ecdsa_key", arguments: ["-t", "ecdsa", "-b", "256"] },
-  { type: "ssh-ed25519", name: "ssh_host_ed25519_key", arguments: ["-t", "ed25519"] },
-] as const satisfies readonly { type: HostKeyFile["type"]; name: string; arguments: readonly string[] }[];
+  { type: "ssh-rsa", name: "ssh_host_rsa_key", kind: "rsa", bits: 3072 },
+  { type: "ecdsa-sha2-nistp256", name: "ssh_host_ecdsa_key", kind: "ecdsa", bits: 256 },
+  { type: "ssh-ed25519", name: "ssh_host_ed25519_key", kind: "ed25519", bits: 256 },
+] as const satisfies readonly { type: HostKeyFile["type"]; name: string; kind: string; bits: number }[];
 
 /** Their lengths, by type. */
-export const KIND_BITS: Readonly<Record<string, number>> = {
-  "ssh-rsa": 3072,
-  "ecdsa-sha2-nistp256": 256,
-  "ssh-ed25519": 256,
-};
+export const KIND_BITS: Readonly<Record<string, number>> = Object.fromEntries(
+  KINDS.map(({ type, bits }) => [type, bits]),
+);
 
 /**
  * A persona's host keys, kept in `folder` (normally `data/keys/<persona>`, mode 0700) and made there the first time
@@ -56,7 +54,7 @@ async function make(folder: string, hostname: string): Promise<HostKeyFile[]> {
         `root@${hostname}`,
         "-f",
         file,
-        ...kind.arguments,
+        ...["-t", kind.kind, "-b", String(kind.bits)],
       ]);
     }
     // What an interrupted deletion left would be in the way of the rename.

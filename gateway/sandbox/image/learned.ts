@@ -19,7 +19,12 @@ export const learnedSchema = z.strictObject({
   withheld: z.array(name).max(16),
   extensions: z.array(z.strictObject({ name, value: z.string().regex(/^[\x20-\x7e]{0,4096}$/) })).max(32),
   methods: names,
-  banner: z.string().max(4096).optional(),
+  // Lines of text: what else moves a terminal is no banner.
+  banner: z
+    .string()
+    .max(4096)
+    .regex(/^(?:[\t\r\n]|\P{Cc})*$/u)
+    .optional(),
   hostKeys: z.array(z.strictObject({ type: name, bits: z.int().min(0).max(65_536) })).max(16),
   afterLogin: z
     .array(z.string().regex(/^[\x20-\x7e]{0,512}$/))

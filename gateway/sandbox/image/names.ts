@@ -1,13 +1,11 @@
 import { MitsubakoError } from "../../model/errors.ts";
-
-/** What a persona may be called: it becomes a folder of `sandbox-image/`, an image reference and a folder of keys. */
-const PERSONA = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+import { PERSONA_NAME } from "../../model/persona.ts";
 
 /** @throws MitsubakoError `bad-usage` when the name is none that could exist. */
 export function checkedPersonaName(name: string): string {
-  if (PERSONA.test(name) && name.length <= 64) return name;
+  if (PERSONA_NAME.test(name)) return name;
   throw new MitsubakoError("bad-usage", `"${name}" is not a persona's name.`, {
-    remedy: "Use small letters, digits and single hyphens, as in debian-12.",
+    remedy: "Use small letters, digits and single hyphens, as in debian-12; at most 63, and not outpost.",
   });
 }
 

@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { z } from "zod";
 import { MitsubakoError } from "../../model/errors.ts";
 import type { Learned } from "../../model/learned.ts";
+import { PERSONA_NAME } from "../../model/persona.ts";
 import { learnedSchema } from "./learned.ts";
 import { checkedPersonaName } from "./names.ts";
+import { isShipped } from "./shipped.ts";
 
 /** What `persona learn` writes and an operator may read, edit, and carry to other sensors. */
 const personaFileSchema = z.strictObject({
   format: z.literal(1),
   /** The shipped persona whose sandbox strangers land in. */
-  image: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+  image: z.string().regex(PERSONA_NAME),
   /** Which server it was learned from, and when. */
   from: z.string().max(300),
   learnedAt: z.string().max(40),
@@ -30,12 +32,14 @@ export function personaPath(folder: string, name: string): string {
 
 /**
  * Undefined where there is no such file.
- * @throws MitsubakoError `persona-unusable` when it is not one that `persona learn` wrote.
+ * @throws MitsubakoError `persona-unusable` when it is not one that `persona learn` writes.
  */
 export async function readPersonaFile(folder: string, name: string): Promise<PersonaFile | undefined> {
   const path = personaPath(folder, name);
   try {
     if ((await stat(path)).size > MOST_BYTES) throw new Error("it is too large");
+    // Its image would take the place of the shipped one's.
+    if (await isShipped(name)) throw new Error("it has the name of a shipped persona");
     return personaFileSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
