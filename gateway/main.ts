@@ -161,6 +161,7 @@ const files = program
   .option("--sandbox <id>", "only of this sandbox")
   .option("--since <time>", "only since then: 2h, 3d, or a date")
   .option("--type <type>", "only of this type: elf, script, archive, text, ...")
+  .option("--grown", "also logs and the like that services went on writing by themselves")
   .addOption(json())
   .action(async (options: { data: string }) => {
     const { filesCommand } = await import("./commands/files.ts");
@@ -224,8 +225,9 @@ image
   .description("build the sandbox image from the Debian archive")
   .argument("[persona]", "which one", "debian-12")
   .option("--force", "also when it is there already")
+  .addOption(data())
   .addOption(json())
-  .action(async (persona: string, options: { force?: true; json?: true }) => {
+  .action(async (persona: string, options: { data: string; force?: true; json?: true }) => {
     const { imageBuildCommand } = await import("./commands/image.ts");
     process.exitCode = await imageBuildCommand(persona, options);
   });
