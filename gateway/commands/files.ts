@@ -19,6 +19,7 @@ export interface FilesOptions {
   readonly sandbox?: string;
   readonly since?: string;
   readonly type?: string;
+  readonly grown?: boolean;
 }
 
 /** What a capture found changed, or the witness saw run or deleted. */
@@ -34,10 +35,10 @@ interface Found {
 export async function filesCommand(options: FilesOptions, output = TERMINAL): Promise<number> {
   const since =
     options.since === undefined ? undefined : parseTime(options.since, output.now(), "--since", "first");
-  const { session, source, sandbox } = options;
+  const { session, source, sandbox, grown } = options;
   const type = options.type === undefined ? undefined : parseType(options.type);
   using index = IndexReader.open(options.data) ?? (await readAll(options.data, output));
-  const found = findFiles(index, { session, source, sandbox, since }).filter(
+  const found = findFiles(index, { session, source, sandbox, since, grown }).filter(
     ({ content }) => type === undefined || content?.type === type,
   );
   if (options.json === true) {

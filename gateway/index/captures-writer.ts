@@ -47,7 +47,14 @@ export class CapturesWriter {
     for (const [place, change] of capture.changes.entries()) {
       run(FILE, [
         ...[id, place, change.kind, change.path, change.type, change.size, change.mode, change.uid],
-        ...[change.gid, change.modifiedAt, change.linkTarget, change.sha256, change.leftOut],
+        ...[
+          change.gid,
+          change.modifiedAt,
+          change.linkTarget,
+          change.sha256,
+          change.leftOut,
+          change.grown && 1,
+        ],
       ]);
       const told = (indicators?.get(place) ?? []).map(({ kind, value }) =>
         this.#texts.put(kind, stored(value)),
@@ -94,7 +101,7 @@ export class CapturesWriter {
   }
 
   /**
-   * A capture tells the change, in its `place`. A folder is found by what is in it.
+   * A capture tells the change, in its `place`. A folder is found by what is in it, and no session by what services write in each.
    *
    * @param indicators texts that the change is found by, too.
    */
@@ -105,7 +112,7 @@ export class CapturesWriter {
     { taken, capture, cause }: First,
     indicators: readonly number[],
   ): void {
-    if (change.type === "directory" || place >= MOST_TEXTS) return;
+    if (change.type === "directory" || change.grown === true || place >= MOST_TEXTS) return;
     const same = hash("sha256", sameness(change), "buffer").subarray(0, 16);
     const texts = [this.#texts.put("file", stored(change.path))];
     if (change.sha256 !== undefined) texts.push(this.#texts.put("sha256", change.sha256));
@@ -124,7 +131,7 @@ export interface First {
 }
 
 const FILE =
-  "INSERT INTO files (capture, ordinal, kind, path, type, size, mode, uid, gid, modified_at, link_target, sha256, left_out) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)";
+  "INSERT INTO files (capture, ordinal, kind, path, type, size, mode, uid, gid, modified_at, link_target, sha256, left_out, grown) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 /** The earliest capture stays, in whatever order they come: a rebuild goes by days and ids. */
 const STAY = `INSERT INTO stays (session, taken_us, capture, cause) VALUES (?,?,?,?)

@@ -87,9 +87,9 @@ function isTraffic(value: unknown): value is Traffic {
 
 function isChange(value: unknown): value is Change {
   if (typeof value !== "object" || value === null) return false;
-  const { kind, path, type, sha256, skeleton } = value as Record<string, unknown>;
+  const { kind, path, type, sha256, skeleton, grown } = value as Record<string, unknown>;
   return (
-    (skeleton === undefined || skeleton === true) &&
+    [skeleton, grown].every((flag) => flag === undefined || flag === true) &&
     (kind === "A" || kind === "C" || kind === "D") &&
     typeof path === "string" &&
     typeof type === "string" &&

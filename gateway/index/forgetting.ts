@@ -102,8 +102,17 @@ function indicatorsOf(statements: Statements, { capture, ordinal }: Record<strin
 }
 
 function changeOf(row: Record<string, unknown>): Change {
-  const { kind, path, type, mode, uid, gid, size, modified_at, link_target, sha256 } = row;
-  const told = { mode, uid, gid, size, modifiedAt: modified_at, linkTarget: link_target, sha256 };
+  const { kind, path, type, mode, uid, gid, size, modified_at, link_target, sha256, grown } = row;
+  const told = {
+    mode,
+    uid,
+    gid,
+    size,
+    modifiedAt: modified_at,
+    linkTarget: link_target,
+    sha256,
+    grown: grown === 1 || null,
+  };
   const there = Object.entries(told).filter(([, value]) => value !== null);
   return { kind, path, type, ...Object.fromEntries(there) } as Change;
 }

@@ -52,7 +52,7 @@ export function belongingsOf(ask: Ask, sessions: readonly string[]): Belongings 
           SELECT transfers.sha256, transfers.path FROM ${among} CROSS JOIN transfers ON transfers.session = sessions.id
           WHERE transfers.sha256 IS NOT NULL
           UNION SELECT files.sha256, files.path FROM ${among} CROSS JOIN capture_sessions ON capture_sessions.session = sessions.id
-          CROSS JOIN files ON files.capture = capture_sessions.capture WHERE files.sha256 IS NOT NULL)
+          CROSS JOIN files ON files.capture = capture_sessions.capture WHERE files.sha256 IS NOT NULL AND files.grown IS NULL)
         GROUP BY sha256 ORDER BY path LIMIT ${MOST_TOLD}`,
     ).map((row) => ({ sha256: String(row["sha256"]), path: String(row["path"]) as ByteString })),
     keys: ask(

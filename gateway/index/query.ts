@@ -16,6 +16,8 @@ export interface FileFilter {
   readonly session?: string | undefined;
   readonly source?: string | undefined;
   readonly sandbox?: string | undefined;
+  /** Also what services went on writing by themselves. */
+  readonly grown?: boolean | undefined;
 }
 
 /** The reading side of the index, beside a writer that goes on writing. */
@@ -100,29 +102,31 @@ export class IndexReader implements Disposable {
 
   /**
    * Changes as they were first seen: a capture tells everything that differs from the image, so the same change stands in all later
-   * captures of its sandbox. In the order of the captures, and in these as they were found.
+   * captures of its sandbox. In the order of the captures, and in these as they were found. Without what services wrote by themselves,
+   * unless that is asked for.
    */
   files(filter: FileFilter = {}): FileRow[] {
-    const { session, since, sandbox, source } = filter;
+    const { session, since, sandbox, source, grown } = filter;
     if (session !== undefined) {
       const around = this.capturesAround(session);
       if (around === undefined) return [];
-      const known = around.before === undefined ? [] : this.#filesWhere("captures.id = ?", around.before);
-      return newAmong(this.#filesWhere("captures.id = ?", around.after), known).filter(
+      const known =
+        around.before === undefined ? [] : this.#filesWhere("captures.id = ?", around.before, grown);
+      return newAmong(this.#filesWhere("captures.id = ?", around.after, grown), known).filter(
         (row) => since === undefined || row.takenAt >= since,
       );
     }
     const rows =
       sandbox === undefined
-        ? this.#filesWhere(comparison("captures.source", source ?? "*"), globOf(source ?? "*"))
-        : this.#filesWhere("captures.sandbox = ?", sandbox);
+        ? this.#filesWhere(comparison("captures.source", source ?? "*"), globOf(source ?? "*"), grown)
+        : this.#filesWhere("captures.sandbox = ?", sandbox, grown);
     return newAmong(rows, []).filter((row) => since === undefined || row.takenAt >= since);
   }
 
-  #filesWhere(where: string, value: string): FileRow[] {
+  #filesWhere(where: string, value: string, grown = false): FileRow[] {
     const sql = `SELECT files.*, captures.sandbox, captures.source, captures.taken_us
       FROM captures JOIN files ON files.capture = captures.id
-      WHERE ${where} ORDER BY taken_us, files.capture, files.ordinal`;
+      WHERE ${where} ${grown ? "" : "AND files.grown IS NULL"} ORDER BY taken_us, files.capture, files.ordinal`;
     return this.#statement(sql).all(value).map(fileRow);
   }
 
@@ -215,6 +219,7 @@ function fileRow(row: Row): FileRow {
     linkTarget: optionalText(row["link_target"]),
     sha256: optionalText(row["sha256"]),
     leftOut: optionalText(row["left_out"]),
+    grown: row["grown"] === 1 || undefined,
   };
   const capture = optionalText(row["capture"]) ?? "";
   const { session } = parseCaptureId(capture);

@@ -25,7 +25,7 @@ export function newArtifactsIn(ask: Ask, { since, until }: ReportWindow, top: nu
       FROM (
         SELECT files.sha256, files.path, files.size, captures.taken_us AS at, captures.source, captures.session
         FROM captures CROSS JOIN files ON files.capture = captures.id
-        WHERE captures.taken_us BETWEEN ${since} AND ${until} AND files.sha256 IS NOT NULL
+        WHERE captures.taken_us BETWEEN ${since} AND ${until} AND files.sha256 IS NOT NULL AND files.grown IS NULL
         UNION ALL
         SELECT transfers.sha256, transfers.path, transfers.size, sessions.started_us, sessions.source_address, sessions.id
         FROM sessions CROSS JOIN transfers ON transfers.session = sessions.id

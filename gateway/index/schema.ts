@@ -7,7 +7,7 @@ import { LINK_TABLES } from "./link-tables.ts";
 export const INDEX_FILE = "index.sqlite";
 
 /** Raised when a table changes. An index of another version is thrown away and built again from the recordings. */
-export const SCHEMA_VERSION = 9;
+export const SCHEMA_VERSION = 10;
 
 /** Stands in the place of a password that retention has dropped. No byte is its first character, so no stranger can have sent it. */
 export const DROPPED = "\u0101dropped";
@@ -160,6 +160,8 @@ CREATE TABLE files (
   link_target TEXT,
   sha256 TEXT,
   left_out TEXT,
+  -- 1, or NULL
+  grown INTEGER,
   PRIMARY KEY (capture, ordinal)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_sha256 ON files (sha256);

@@ -8,7 +8,7 @@ import { IndexReader } from "./query.ts";
 import { newAmong } from "./rows.ts";
 
 /**
- * The sandbox of a session as it was captured after it, with the changes that came about while it was there. The captures around the
+ * The sandbox of a session as it was captured after it, with the changes that came about while it was there, less what services wrote by themselves. The captures around the
  * session may lie beside the recordings of others; the index knows. Without it: the one beside its own.
  */
 export async function stayedAfter(
@@ -25,7 +25,11 @@ export async function stayedAfter(
     (live ? undefined : await readLastCapture(dataFolder, dirname(path)));
   if (after === undefined) return undefined;
   const before = await captureBeside(dataFolder, around?.before);
-  return { ...after, changes: newAmong<Change>(after.changes, before?.changes ?? []) };
+  return { ...after, changes: newAmong<Change>(news(after), news(before)) };
+}
+
+function news(capture: Capture | undefined): readonly Change[] {
+  return capture?.changes.filter(({ grown }) => grown !== true) ?? [];
 }
 
 /** What its sandbox did when it was over. While the sandbox lives this grows elsewhere: there first, as the file may be moved in between. */

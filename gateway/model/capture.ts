@@ -45,6 +45,8 @@ export interface Change {
   readonly sha256?: string;
   /** Another name of what the image has in /etc/skel, as every new account's home gets it. */
   readonly skeleton?: true;
+  /** A service went on writing it by itself, as far as can be told without reading it in full. Only where the content was kept. */
+  readonly grown?: true;
   /** Why the content was not kept. */
   readonly leftOut?: "too-large" | "total-reached" | "count-reached" | "unreadable";
 }

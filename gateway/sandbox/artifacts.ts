@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { chownSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { chown, open, rename, stat, unlink, utimes } from "node:fs/promises";
+import { chown, open, rename, stat, unlink, utimes, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 
@@ -10,6 +10,10 @@ export interface Kept {
   /** Bytes. */
   readonly size: number;
 }
+
+/** Bytes. What is nothing but zeros takes no room on the disk: most of a journal, and of a lastlog. */
+const BLOCK = 16 * 1024;
+const ZEROS = Buffer.alloc(BLOCK);
 
 /**
  * The folder `data/artifacts`: each content once, under its SHA-256, mode 0640 with the folder's own group. Names come from us,
@@ -34,11 +38,12 @@ export class Artifacts {
       {
         await using file = await open(incoming, "wx", 0o640);
         for await (const part of content) {
-          size += part.length;
-          if (size > most) return undefined;
+          if (size + part.length > most) return undefined;
           hash.update(part);
-          await file.writeFile(part);
+          await writeSparse(file, part, size);
+          size += part.length;
         }
+        await file.truncate(size);
       }
       const sha256 = hash.digest("hex");
       await this.#name(incoming, join(this.#folder, sha256), size);
@@ -100,4 +105,23 @@ export class Artifacts {
     await chown(incoming, uid, gid);
     await rename(incoming, name);
   }
+}
+
+/** At `position`, less the blocks that are all zeros. */
+async function writeSparse(file: FileHandle, part: Uint8Array, position: number): Promise<void> {
+  for (let from = 0; from < part.length;) {
+    let to = from;
+    while (to < part.length && !isZeros(part.subarray(to, to + BLOCK))) to += BLOCK;
+    to = Math.min(to, part.length);
+    for (let at = from; at < to;) {
+      const { bytesWritten } = await file.write(part, at, to - at, position + at);
+      at += bytesWritten;
+    }
+    from = to;
+    while (from < part.length && isZeros(part.subarray(from, from + BLOCK))) from += BLOCK;
+  }
+}
+
+function isZeros(bytes: Uint8Array): boolean {
+  return ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }

@@ -42,6 +42,8 @@ interface Listed {
   readonly stat: BigIntStats | undefined;
 }
 
+type Judged = Pick<Change, "kind" | "grown">;
+
 /**
  * What the sandbox's source changed, with the content of every added or changed file kept within the bounds. The sandbox is frozen or
  * dead. Devices, pipes and sockets are listed, never opened.
@@ -55,9 +57,17 @@ export async function captureChanges(input: CaptureInput): Promise<Captured> {
       continue;
     }
     const path = change.path as ByteString;
-    const kept = await content(input, path, stat);
+    const { grown, ...known } = change;
+    const kept = await content(input, path, stat, grown);
     const isSkeleton = change.kind === "A" && (await equalsSkeleton(input, path, kept.sha256));
-    changes.push({ ...change, ...kept, ...(isSkeleton ? { skeleton: true } : {}) });
+    // Views pass over what only grew: never over a content that nobody could look at afterwards.
+    const isGrown = grown === true && kept.sha256 !== undefined;
+    changes.push({
+      ...known,
+      ...kept,
+      ...(isSkeleton ? { skeleton: true } : {}),
+      ...(isGrown ? { grown } : {}),
+    });
   }
   return { changes, cut };
 }
@@ -83,15 +93,21 @@ async function content(
   input: CaptureInput,
   path: ByteString,
   stat: BigIntStats,
+  grown: Change["grown"],
 ): Promise<Pick<Change, "sha256" | "leftOut">> {
   const known = input.hashes.kept(path, stat);
   if (known !== undefined) return { sha256: known };
   const size = Number(stat.size);
-  const leftOut = input.kept.overBounds(input.bounds, size);
+  const leftOut = input.kept.overBounds(grown ? partOf(input.bounds) : input.bounds, size);
   if (leftOut !== undefined) return { leftOut };
   const outcome = await keep(input, path, stat);
   if ("sha256" in outcome) input.kept.add(outcome.sha256, size);
   return outcome;
+}
+
+/** Who comes and goes must not fill with logs what is there for files of theirs. */
+function partOf(bounds: Policy["evidence"]): Policy["evidence"] {
+  return { ...bounds, mostFiles: bounds.mostFiles / 4, mostBytes: bounds.mostBytes / 4 };
 }
 
 /** Sorted by path, as `docker diff` does. */
@@ -108,25 +124,40 @@ async function list(input: CaptureInput): Promise<{ listed: readonly Listed[]; c
       cut = true;
       break;
     }
-    const kind = await kindOf(found, input);
-    if (kind === undefined) continue;
-    const entry = await describe(found, kind, input);
+    const judged = await judge(found, input);
+    if (judged === undefined) continue;
+    const entry = await describe(found, judged, input);
     // A folder that only lies on the way counts when something in it does.
-    if (entry.change.type === "directory" && kind === "C" && !isFolderChanged(found, input))
+    if (entry.change.type === "directory" && judged.kind === "C" && !isFolderChanged(found, input))
       folders.set(found.path, entry);
     else listed.set(found.path, entry);
   }
   if (!cut)
     for (const path of baseline.paths)
       if (!seen.has(path)) listed.set(path, { change: { kind: "D", path, type: "gone" }, stat: undefined });
-  for (const path of [...listed.keys()])
+  for (const [path, { change }] of [...listed]) {
+    if (change.grown) continue;
     for (let at = parentOf(path); at !== undefined; at = parentOf(at)) {
       const folder = folders.get(at);
       if (folder) listed.set(at, folder);
       folders.delete(at);
     }
+  }
   const sorted = [...listed.values()].sort((one, other) => (one.change.path < other.change.path ? -1 : 1));
   return { listed: sorted.slice(0, bounds.mostChanges), cut: cut || sorted.length > bounds.mostChanges };
+}
+
+async function judge(found: Found, input: CaptureInput): Promise<Judged | undefined> {
+  const kind = await kindOf(found, input);
+  if (kind === undefined) return undefined;
+  return (await isGrown(found, input)) ? { kind, grown: true } : { kind };
+}
+
+/** What a service writes by itself, as far as can be told. */
+async function isGrown({ path, now }: Found, { baseline, services, remap }: CaptureInput): Promise<boolean> {
+  if (services === undefined || now?.isFile() !== true) return false;
+  if (services.isNote(path, now, remap.uid)) return true;
+  return baseline.isInPlace(path, now) && services.isGrown(path, now);
 }
 
 /** Undefined: it is as it was. */
@@ -139,9 +170,6 @@ async function kindOf(found: Found, input: CaptureInput): Promise<Change["kind"]
   const hash = () => hashOf(hashes, layers.upper, path, now);
   if (await baseline.isOurs(path, now, remap, hash)) return now.isDirectory() ? "C" : undefined;
   if (services?.isGreeting(path, now, remap.uid) === true) return undefined;
-  if (services?.isNote(path, now, remap.uid) === true) return undefined;
-  if (services !== undefined && now.isFile() && baseline.isInPlace(path, now) && services.isGrown(path, now))
-    return undefined;
   if (baseline.has(path)) return "C";
   if (!before) return "A";
   return (await isCopyOnly(found, input)) ? undefined : "C";
@@ -172,15 +200,15 @@ function isFolderChanged({ path, now, before }: Found, { baseline, services }: C
 
 async function describe(
   { path, now: stat }: Found,
-  kind: Change["kind"],
+  judged: Judged,
   { layers, remap }: CaptureInput,
 ): Promise<Listed> {
-  if (!stat) return { change: { kind, path, type: "gone" }, stat: undefined };
+  if (!stat) return { change: { ...judged, path, type: "gone" }, stat: undefined };
   const type = typeOf(stat);
   return {
     stat,
     change: {
-      kind,
+      ...judged,
       path,
       type,
       mode: Number(stat.mode) & 0o7777,

@@ -7,6 +7,7 @@ import { readCapture } from "../../gateway/index/captures.ts";
 import { findRecording, findRecordings, recordings } from "../../gateway/index/find-recording.ts";
 import type { TextCondition } from "../../gateway/index/filter.ts";
 import { IndexReader } from "../../gateway/index/query.ts";
+import { newArtifactsIn } from "../../gateway/index/report-artifacts.ts";
 import { IndexStore } from "../../gateway/index/store.ts";
 import { stored } from "../../gateway/index/texts.ts";
 import { triedSessions } from "../../gateway/index/tried.ts";
@@ -14,7 +15,7 @@ import type { Traffic } from "../../gateway/model/capture.ts";
 import type { SandboxId, SessionId } from "../../gateway/model/ids.ts";
 import { Conversation } from "../evidence/conversation.ts";
 import { dataFolder } from "../archivist/folder.ts";
-import { Told } from "./told.ts";
+import { file, Told } from "./told.ts";
 
 const HOSTILE = [
   "'; DROP TABLE sessions; --",
@@ -171,4 +172,34 @@ test("what is no capture is not taken for one", async (t) => {
     writeFileSync(join(data, folder, "capture.json"), text);
     await assert.rejects(readCapture(data, folder), SyntaxError);
   }
+});
+
+test("what services went on writing is told to who asks for it", async () => {
+  const told = new Told();
+  const session = await told.session("192.0.2.1", (talk) => talk.login());
+  const log = file("/var/log/auth.log", "lines");
+  const note = file("/root/note", "text");
+  told.capture(session, "abcdefabcdef", "192.0.2.1", [note, { ...log, grown: true }]);
+  const paths = (grown?: boolean) => told.reader.files({ grown }).map((row) => [row.path, row.grown]);
+  assert.deepEqual(paths(), [["/root/note", undefined]]);
+  assert.deepEqual(paths(true), [
+    ["/root/note", undefined],
+    ["/var/log/auth.log", true],
+  ]);
+  assert.equal(told.reader.session(session)?.files, 1);
+  const found = (value: string) =>
+    told.reader.sessions({ texts: [{ kinds: ["file"], how: "is", value: stored(value) }] }).length;
+  assert.deepEqual([found(note.path), found(log.path)], [1, 0]);
+  const anew = newArtifactsIn(told.reader.ask, { since: 0, until: Number.MAX_SAFE_INTEGER }, 9);
+  assert.deepEqual(
+    anew.map(({ path }) => path),
+    [note.path],
+  );
+  // Somebody put the very content in its place: the same hash, and no service's doing.
+  const later = await told.session("192.0.2.1", (talk) => talk.login());
+  told.capture(later, "abcdefabcdef", "192.0.2.1", [note, log]);
+  assert.deepEqual(paths(), [
+    ["/root/note", undefined],
+    ["/var/log/auth.log", undefined],
+  ]);
 });

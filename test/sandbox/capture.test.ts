@@ -16,32 +16,47 @@ const EVIDENCE = {
   mostBytes: 400_000,
 };
 let bench: Workbench;
+/** With the bounds of a policy that says nothing of them. */
+let roomy: Workbench;
 let sources = 0;
 
 before(async () => {
   bench = await openWorkbench(14, { spares: 1 }, { evidence: EVIDENCE });
+  roomy = await openWorkbench(13);
 });
-after(() => bench[Symbol.asyncDispose]());
+after(async () => {
+  await bench[Symbol.asyncDispose]();
+  await roomy[Symbol.asyncDispose]();
+});
 
 const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 
 /** A new source does that as root, and is captured. */
-async function captureOf(command: string, input = ""): Promise<Capture> {
+async function captureOf(command: string, input = "", on = bench): Promise<Capture> {
   const source = `source ${++sources}`;
-  const lease = await bench.pool.lease(source, bench.session(), never);
+  const lease = await on.pool.lease(source, on.session(), never);
   await lease.ensureAccount("root", Buffer.from("x"));
-  return captureAfter(lease, command, input);
+  return captureAfter(lease, command, input, on);
 }
 
-async function captureAfter(lease: Lease, command: string, input = ""): Promise<Capture> {
-  const seen = bench.captures.length;
+async function captureAfter(lease: Lease, command: string, input = "", on = bench): Promise<Capture> {
+  const seen = on.captures.length;
   const ran = await login(lease.sandbox.address, "root", "x", command, input);
   assert.equal(ran.code, 0, ran.stderr);
   await lease[Symbol.asyncDispose]();
-  await eventually(() => bench.captures.length > seen);
-  const capture = bench.captures.at(-1);
+  await eventually(() => on.captures.length > seen);
+  const capture = on.captures.at(-1);
   assert.ok(capture);
   return capture;
+}
+
+function journalOf({ changes }: Capture): Change | undefined {
+  return changes.find(({ path }) => path.endsWith("/system.journal"));
+}
+
+/** Those that no service made by itself. */
+function news({ changes }: Capture): readonly Change[] {
+  return changes.filter(({ grown }) => grown !== true);
 }
 
 function changeOf(capture: Capture, path: string): Change | undefined {
@@ -49,17 +64,46 @@ function changeOf(capture: Capture, path: string): Change | undefined {
 }
 
 test("a source that does nothing has changed nothing: neither what we prepared nor what services write is its doing", async () => {
-  const { changes, cut } = await captureOf("true");
-  assert.equal(cut, false);
-  assert.deepEqual(changes, []);
+  const capture = await captureOf("true", "", roomy);
+  assert.equal(capture.cut, false);
+  assert.deepEqual(news(capture), []);
+});
+
+test("what services write is kept all the same, and flagged", async () => {
+  const capture = await captureOf(
+    `logger -p auth.info one is kept; logger another is kept
+     until grep -q 'one is kept' /var/log/auth.log && grep -q 'another is kept' /var/log/syslog; do sleep 0.1; done`,
+    "",
+    roomy,
+  );
+  assert.deepEqual(news(capture), []);
+  const contentOf = async (path = "none") => {
+    const change = capture.changes.find((one) => one.path === path);
+    assert.equal(change?.grown, true, path);
+    const content = await readFile(join(roomy.artifacts, change.sha256 ?? ""));
+    assert.equal(content.length, change.size, path);
+    assert.equal(sha256(content), change.sha256, path);
+    return content.toString("latin1");
+  };
+  assert.match(await contentOf("/var/log/auth.log"), /one is kept/);
+  assert.match(await contentOf("/var/log/syslog"), /another is kept/);
+  assert.match(await contentOf(journalOf(capture)?.path), /another is kept/);
+});
+
+test("what services write is news where there is no room to keep it", async () => {
+  const capture = await captureOf("true");
+  assert.equal(journalOf(capture)?.leftOut, "too-large");
+  assert.equal(journalOf(capture)?.grown, undefined);
 });
 
 test("logs that somebody had a hand in are told", async () => {
   const capture = await captureOf(
     "sed -i /Accepted/d /var/log/auth.log; : > /var/log/wtmp; echo x >> /var/log/syslog; rm /var/log/btmp; echo hi > /run/motd.dynamic; chmod 666 /var/log/lastlog",
+    "",
+    roomy,
   );
   assert.deepEqual(
-    capture.changes.map(({ kind, path }) => `${kind} ${path}`),
+    news(capture).map(({ kind, path }) => `${kind} ${path}`),
     [
       "C /run",
       "A /run/motd.dynamic",

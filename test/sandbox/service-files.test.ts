@@ -44,15 +44,15 @@ function record(type: number, user: string, at: number): Buffer {
   return bytes;
 }
 
-test("a log that its service went on writing is no news", (t) => {
+test("a log that its service went on writing is no news", async (t) => {
   const { file, isGrown } = handOver(t, AUTH, LINE);
   appendFileSync(file, LINE.repeat(3));
-  assert.equal(isGrown(), true);
+  assert.equal(await isGrown(), true);
   appendFileSync(file, LINE);
-  assert.equal(isGrown(), true);
+  assert.equal(await isGrown(), true);
 });
 
-test("a log that was cut, changed or written to by hand is", (t) => {
+test("a log that was cut, changed or written to by hand is", async (t) => {
   const damages: readonly ((file: string) => void)[] = [
     (file) => {
       truncateSync(file, 0);
@@ -80,34 +80,66 @@ test("a log that was cut, changed or written to by hand is", (t) => {
   for (const damage of damages) {
     const { file, isGrown } = handOver(t, AUTH, LINE.repeat(2));
     damage(file);
-    assert.equal(isGrown(), false, damage.toString());
+    assert.equal(await isGrown(), false, damage.toString());
   }
 });
 
-test("what was seen once cannot be taken out later", (t) => {
+test("what was seen once cannot be taken out later", async (t) => {
   const { file, isGrown } = handOver(t, AUTH, LINE);
   appendFileSync(file, LINE.replace("root", "deploy") + LINE);
-  assert.equal(isGrown(), true);
+  assert.equal(await isGrown(), true);
   writeFileSync(file, LINE.repeat(4));
-  assert.equal(isGrown(), false);
+  assert.equal(await isGrown(), false);
 });
 
-test("records of logins grow, and are not emptied", (t) => {
+test("records of logins grow, and are not emptied", async (t) => {
   const wtmp = handOver(t, "/var/log/wtmp" as ByteString, record(2, "reboot", 5));
   appendFileSync(wtmp.file, record(7, "root", 9));
-  assert.equal(wtmp.isGrown(), true);
+  assert.equal(await wtmp.isGrown(), true);
   appendFileSync(wtmp.file, record(0, "", 0));
-  assert.equal(wtmp.isGrown(), false);
+  assert.equal(await wtmp.isGrown(), false);
   const utmp = handOver(t, "/run/utmp" as ByteString, record(2, "reboot", 5));
   writeFileSync(utmp.file, Buffer.concat([record(2, "reboot", 5), record(8, "", 10)]));
-  assert.equal(utmp.isGrown(), true);
+  assert.equal(await utmp.isGrown(), true);
   writeFileSync(utmp.file, Buffer.concat([record(2, "reboot", 5), Buffer.alloc(384)]));
-  assert.equal(utmp.isGrown(), false);
+  assert.equal(await utmp.isGrown(), false);
   writeFileSync(utmp.file, "no record");
-  assert.equal(utmp.isGrown(), false);
+  assert.equal(await utmp.isGrown(), false);
 });
 
-test("the time of a last login goes on, never back", (t) => {
+test("records hold text and nothing where nothing belongs, or they are not a service's", async (t) => {
+  for (const [path, type] of [
+    ["/var/log/wtmp", 7],
+    ["/var/log/btmp", 6],
+    ["/run/utmp", 7],
+  ] as const) {
+    const spoilt = (at: number, bytes: string) => {
+      const one = record(type, "root", 9);
+      one.write(bytes, at, "latin1");
+      return one;
+    };
+    const { file, isGrown } = handOver(t, path as ByteString, record(2, "reboot", 5));
+    for (const [what, bytes] of [
+      ["filled", Buffer.concat(Array<Buffer>(1000).fill(record(type, "", 9).fill(0xcc, 2, 340)))],
+      ["line", spoilt(8, "pts\x01")],
+      ["behind the line's end", spoilt(20, "x\0x")],
+      ["id", spoilt(40, "\xff")],
+      ["user", spoilt(44, "ro\0t")],
+      ["host", spoilt(76, "\x7fELF")],
+      ["padding", spoilt(2, "x")],
+      ["process", spoilt(4, "\xcc\xcc\xcc\xcc")],
+      ["microseconds", spoilt(344, "\xcc\xcc\xcc\xcc")],
+      ["unused", spoilt(383, "x")],
+    ] as const) {
+      writeFileSync(file, Buffer.concat([record(2, "reboot", 5), bytes]));
+      assert.equal(await isGrown(), false, `${path}: ${what}`);
+    }
+    writeFileSync(file, Buffer.concat([record(2, "reboot", 5), spoilt(76, "192.0.2.7")]));
+    assert.equal(await isGrown(), true, path);
+  }
+});
+
+test("the time of a last login goes on, never back", async (t) => {
   const login = (at: number) => {
     const bytes = Buffer.alloc(292);
     bytes.writeInt32LE(at, 0);
@@ -116,14 +148,15 @@ test("the time of a last login goes on, never back", (t) => {
   };
   const { file, isGrown } = handOver(t, "/var/log/lastlog" as ByteString, login(50));
   writeFileSync(file, Buffer.concat([login(60), login(0), login(61)]));
-  assert.equal(isGrown(), true);
-  for (const content of [login(0), login(40), login(50)]) {
+  assert.equal(await isGrown(), true);
+  const payload = login(60).fill(0xcc, 36);
+  for (const content of [login(0), login(40), login(50), payload]) {
     writeFileSync(file, content);
-    assert.equal(isGrown(), false);
+    assert.equal(await isGrown(), false);
   }
 });
 
-test("a journal is the same as long as its numbers go on without a gap", (t) => {
+test("a journal is the same as long as its numbers go on without a gap", async (t) => {
   const head = (count: number, last: number, id = 1) => {
     const bytes = Buffer.alloc(4096);
     bytes.write("LPKSHHRH", 0, "latin1");
@@ -136,11 +169,48 @@ test("a journal is the same as long as its numbers go on without a gap", (t) => 
   const path = `/run/log/journal/${"0".repeat(32)}/system.journal` as ByteString;
   const { file, isGrown } = handOver(t, path, head(2, 11));
   writeFileSync(file, head(5, 14));
-  assert.equal(isGrown(), true);
+  assert.equal(await isGrown(), true);
   for (const content of [head(1, 10), head(4, 14), head(5, 14, 2), Buffer.from("x")]) {
     writeFileSync(file, content);
-    assert.equal(isGrown(), false);
+    assert.equal(await isGrown(), false);
   }
+});
+
+test("of a large file nothing is judged, and of a journal the head alone", async (t) => {
+  const log = handOver(t, AUTH, LINE);
+  writeFileSync(log.file, LINE.repeat(Math.floor((512 * 1024) / LINE.length)));
+  assert.equal(await log.isGrown(), true);
+  appendFileSync(log.file, LINE);
+  assert.equal(await log.isGrown(), false);
+
+  const head = Buffer.alloc(184);
+  head.write("LPKSHHRH", 0, "latin1");
+  const path = `/run/log/journal/${"0".repeat(32)}/system.journal` as ByteString;
+  const journal = handOver(t, path, head);
+  truncateSync(journal.file, 2 ** 20);
+  assert.equal(await journal.isGrown(), true);
+  truncateSync(journal.file, 2 ** 20 + 1);
+  assert.equal(await journal.isGrown(), false);
+});
+
+test("others have their turns while a log is judged", async (t) => {
+  const { file, isGrown } = handOver(t, AUTH, LINE);
+  appendFileSync(file, LINE.repeat(4000));
+  let turns = 0;
+  let timer = setImmediate(function count() {
+    turns++;
+    timer = setImmediate(count);
+  });
+  assert.equal(await isGrown(), true);
+  clearImmediate(timer);
+  // 412,000 bytes: four pieces to read, six to judge.
+  assert.ok(turns >= 8, `${turns} turns`);
+});
+
+test("a line as long as the file is no line", async (t) => {
+  const { file, isGrown } = handOver(t, AUTH, LINE);
+  appendFileSync(file, `${LINE.trimEnd()}${"x".repeat(40_000)}\n`);
+  assert.equal(await isGrown(), false);
 });
 
 test("journald's notes are its own as long as they are notes", (t) => {
@@ -148,18 +218,40 @@ test("journald's notes are its own as long as they are notes", (t) => {
   for (const [content, isNote] of [
     [note, true],
     [`${note}#!/bin/sh\n`, false],
+    ["# This is private data. Do not parse\nA=b /tmp/x\n", false],
+    [`${note}IDENTIFIER=b /tmp/x\n`, false],
+    [`${note}IDENTIFIER=/tmp/x\n`, false],
+    [`${note}UNIT=cron.service\nSTREAM_ID=${"0f".repeat(16)}\nFORWARD_TO_KMSG=0\n`, true],
     ["", false],
-    [note + "A=b\n".repeat(300), false],
+    [note + "PRIORITY=6\n".repeat(300), false],
   ] as const) {
     const { file, isNote: seen } = handOver(t, "/run/systemd/journal/streams/9:17" as ByteString, content);
     assert.equal(seen(), isNote, file);
   }
 });
 
-test("no other file is a service's, and no other greeting", (t) => {
+test("there are as many notes as there are services, not more", (t) => {
+  const upper = mkdtempSync(join(tmpdir(), "mitsubako-service-files-"));
+  t.after(() => {
+    rmSync(upper, { recursive: true });
+  });
+  const services = new ServiceFiles({ upper, lowers: [], merged: undefined }, [], [], "srv01");
+  const isNote = (number: number) => {
+    const path = `/run/systemd/journal/streams/9:${number}` as ByteString;
+    mkdirSync(dirname(join(upper, path)), { recursive: true });
+    writeFileSync(join(upper, path), "# This is private data. Do not parse\nPRIORITY=6\n");
+    return services.isNote(path, lstatSync(join(upper, path), { bigint: true }), process.getuid?.() ?? 0);
+  };
+  const notes = Array.from({ length: 20 }, (_, number) => isNote(number));
+  assert.equal(notes.filter(Boolean).length, 16);
+  assert.equal(isNote(0), true);
+  assert.equal(isNote(19), false);
+});
+
+test("no other file is a service's, and no other greeting", async (t) => {
   const other = handOver(t, "/etc/crontab" as ByteString, LINE);
   appendFileSync(other.file, LINE);
-  assert.equal(other.isGrown(), false);
+  assert.equal(await other.isGrown(), false);
   const greeting = handOver(t, "/run/motd.dynamic" as ByteString, "Linux srv01 pwned\n");
   assert.equal(greeting.isGreeting(), false);
 });
