@@ -1,6 +1,7 @@
 import type { Modulus } from "../../model/persona.ts";
 import { Archive } from "../archive.ts";
 import type { Engine } from "../docker.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { parseModuli } from "./moduli.ts";
 
 const FILE = "/etc/ssh/moduli";
@@ -13,6 +14,7 @@ const MOST_BYTES = 4_000_000;
  * @throws MitsubakoError as `Engine.call`.
  */
 export async function readModuli(engine: Engine, image: string): Promise<readonly Modulus[]> {
+  await removeLeftovers(engine);
   const container = await engine.call("create a container of the sandbox image", (docker) =>
     docker.createContainer({
       Image: image,
