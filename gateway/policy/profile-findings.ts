@@ -95,8 +95,11 @@ function tooLate(profile: Profile, index: number): Finding[] {
 /** Of doors: two servers with the same host keys are known for one. */
 function sharedKeys(policy: Policy, index: number): Finding[] {
   const profile = policy.profiles[index];
-  if (profile === undefined || !isDoor(profile) || profile.persona?.keys === undefined) return [];
+  if (profile === undefined || !isDoor(profile)) return [];
   const own = overlaid(policy, profile).persona;
+  const isWritten = profile.persona?.keys !== undefined;
+  // Neither written nor made from its name: they are the policy's, for the policy's own server.
+  if (!isWritten && own.keys === policy.persona.keys) return [];
   const others = [
     { called: "the policy itself", persona: policy.persona },
     ...policy.profiles
@@ -111,9 +114,12 @@ function sharedKeys(policy: Policy, index: number): Finding[] {
     ({ persona }) =>
       keysOf(persona) === keysOf(own) && (persona.hostname !== own.hostname || persona.name !== own.name),
   );
+  const called = twin?.called ?? "";
   return when(twin !== undefined, {
-    path: ["profiles", index, "persona", "keys"],
-    message: `names the host keys that ${twin?.called ?? ""} shows as another server: the two would be known for one. Write another name, or leave it out`,
+    path: ["profiles", index, "persona", isWritten ? "keys" : "hostname"],
+    message: isWritten
+      ? `names the host keys that ${called} shows as another server: the two would be known for one. Write another name, or leave it out`
+      : `gives it host keys by the name ${JSON.stringify(own.keys)}, which ${called} shows as another server: the two would be known for one. Write another one, or name its keys`,
   });
 }
 

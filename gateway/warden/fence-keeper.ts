@@ -117,7 +117,11 @@ export class FenceKeeper implements AsyncDisposable {
         this.#options.log.warn(
           `${where}network.openFences: sandboxes may reach ${openFences.join(", ")} of your own networks. Remove the key if you do not mean that.`,
         );
-      if (egress === "limited" || ports.some((rule) => rule.egress === "limited"))
+      const isOwn = egress !== policy.network.egress || ports !== policy.network.ports;
+      if (
+        (profile === undefined || isOwn) &&
+        (egress === "limited" || ports.some((rule) => rule.egress === "limited"))
+      )
         this.#options.log.warn(
           `${where}network.egress: sandboxes may connect to the outside, within the policy's caps and rates`,
         );

@@ -157,8 +157,9 @@ export class Fronts {
       this.#launch(index).catch((error: unknown) => {
         if (this.#draining) return;
         this.#options.log.error({ err: error, front: index }, "a front could not be started");
-        // A child that was spawned and ended has its exit handler, which tries again by itself.
+        // A child that was spawned has its exit handler, which tries again by itself: one without its sockets is of no use.
         if (error instanceof NotSpawned) this.#restart(index, RESTART_PAUSE);
+        else this.#children.get(index)?.kill("SIGKILL");
       });
     }, pause);
   }

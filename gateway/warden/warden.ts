@@ -375,7 +375,7 @@ export class Warden implements AsyncDisposable {
   }
 
   /**
-   * Whether the engine has the images that the policy asks for, and can contain what it asks for; with one that it cannot no sandbox
+   * Whether the engine has the images that the policy newly asks for, and can contain what it asks for; with one that it cannot no sandbox
    * could be made. Then its machines are ready.
    */
   async #isPossible({ policy, path }: LoadedPolicy): Promise<boolean> {

@@ -27,21 +27,16 @@ export interface Verdict {
   readonly mark?: string;
   /** What was told of it last. */
   readonly told?: string;
-  /** The chains that it came through. */
-  readonly path: readonly string[];
 }
 
 export function walk(chains: Chains, start: string, packet: Packet, world: World): Verdict {
-  const path: string[] = [];
   let told: string | undefined;
   const end = (kind: Verdict["kind"], mark?: string): Verdict => ({
     kind,
-    path,
     ...(mark === undefined ? {} : { mark }),
     ...(told === undefined ? {} : { told }),
   });
   for (let chain: string | undefined = start; chain !== undefined;) {
-    path.push(chain);
     const rules: readonly Rule[] | undefined = chains[chain];
     if (!rules) throw new Error(`a rule leads to ${chain}, which is not there`);
     chain = undefined;

@@ -8,7 +8,47 @@ import { setImmediate as turn } from "node:timers/promises";
 import { pino } from "pino";
 import type { Fence } from "../../gateway/firewall/fence.ts";
 import { policySchema } from "../../gateway/model/policy.ts";
-import { FenceKeeper } from "../../gateway/warden/fence-keeper.ts";
+import { FenceKeeper, type OutsideOfFence } from "../../gateway/warden/fence-keeper.ts";
+
+function outsideWith(changed: () => Promise<void>): OutsideOfFence {
+  return {
+    pid: undefined,
+    changed,
+    faults: () => Promise.resolve([]),
+    repair: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+test("a way out is told of where it is written, and not of each profile that inherits it", async () => {
+  const said: string[] = [];
+  const policy = policySchema.parse({
+    network: { egress: "limited" },
+    profiles: [
+      { name: "inherits", match: { source: ["192.0.2.0/24"] }, network: { connections: 3 } },
+      { name: "shut", match: { source: ["192.0.2.1/32"] }, network: { egress: "deny" } },
+      {
+        name: "own",
+        match: { source: ["192.0.2.2/32"] },
+        network: { egress: "deny", ports: [{ ports: 80, egress: "limited" }] },
+      },
+    ],
+  });
+  const keeper = await FenceKeeper.start(
+    {
+      ...{ slot: 3, fence: {} as Fence, data: "", onFact: () => undefined, metrics: () => "" },
+      log: pino({ level: "warn" }, { write: (line) => said.push((JSON.parse(line) as { msg: string }).msg) }),
+      policy: () => policy,
+      tls: { certificate: "", key: "" },
+    },
+    () => Promise.resolve(outsideWith(() => Promise.resolve())),
+  );
+  await keeper[Symbol.asyncDispose]();
+  assert.deepEqual(
+    said.map((line) => line.slice(0, line.indexOf("network."))),
+    ["", "in profile own: "],
+  );
+});
 
 test("what is outside hears of a change that failed half-way once the fence is put right, and once only", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
@@ -36,14 +76,7 @@ test("what is outside hears of a change that failed half-way once the fence is p
       onFact: () => undefined,
       metrics: () => "",
     },
-    () =>
-      Promise.resolve({
-        pid: undefined,
-        changed: attempt("told"),
-        faults: () => Promise.resolve([]),
-        repair: () => Promise.resolve(),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      }),
+    () => Promise.resolve(outsideWith(attempt("told"))),
   );
   const look = async () => {
     t.mock.timers.tick(15_000);

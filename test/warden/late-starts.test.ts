@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { createServer, type Server } from "node:net";
 import { test, type TestContext } from "node:test";
 import { pino } from "pino";
 import type { FrontConfiguration } from "../../gateway/model/front-messages.ts";
 import { Archivist } from "../../gateway/warden/archivist.ts";
 import { Fronts } from "../../gateway/warden/fronts.ts";
+import { freePort } from "../ssh/free-port.ts";
 
 const log = pino({ level: "silent" });
 /** Says that it is ready, and does nothing else until it is ended. */
@@ -68,6 +70,49 @@ class Dying extends EventEmitter {
     return true;
   }
 }
+
+test(
+  "a front that cannot get its sockets when it is started again is ended, and tried again",
+  { timeout: 60_000 },
+  async (t) => {
+    const ready = { type: "notice", notice: { kind: "ready" } };
+    const children: ChildProcess[] = [];
+    const gone: number[] = [];
+    // Free at first; then somebody else's, and then free again.
+    const address = { address: "127.0.0.1", port: await freePort() };
+    let other: Server | undefined;
+    const again = new EventEmitter();
+    const third = once(again, "third");
+    const fronts = new Fronts({
+      count: 1,
+      addresses: [address],
+      configuration: () => ({}) as FrontConfiguration,
+      spawn: async () => {
+        if (children.length === 1) {
+          other = createServer().listen(address.port, address.address);
+          await once(other, "listening");
+        }
+        if (children.length === 2) {
+          other?.close();
+          again.emit("third");
+        }
+        const child = staying(t, ready);
+        children.push(child);
+        return child;
+      },
+      answer: () => Promise.reject(new Error("nothing is asked")),
+      heard: () => undefined,
+      gone: (front) => gone.push(front),
+      log,
+    });
+    t.after(() => other?.close());
+    await fronts.start();
+    children[0]?.kill("SIGKILL");
+    await third;
+    assert.deepEqual(gone, [0, 0]);
+    await fronts.drain(0);
+  },
+);
 
 test("a front that is being started again when the gateway ends is ended, and waited for", async (t) => {
   const spawns = new Spawns(t, { type: "notice", notice: { kind: "ready" } });
