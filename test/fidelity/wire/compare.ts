@@ -1,5 +1,5 @@
 /** Asks both the same, and says where their answers differ. */
-import { OFFERS, Prober, type ProberOptions } from "./prober.ts";
+import { FAULT, OFFERS, Prober, type ProberOptions } from "./prober.ts";
 
 export type Script = (prober: Prober) => Promise<void> | void;
 type Options = Omit<ProberOptions, "patience">;
@@ -78,7 +78,7 @@ async function compareOne(probe: Probe | Series, { theirs, ours }: Ports): Promi
     open = [...their.keys()].filter(
       (name) =>
         !said.some((one) =>
-          said.some((other) => String(one.theirs.get(name)) === String(other.ours.get(name))),
+          said.some((other) => alike(one.theirs.get(name) ?? [], other.ours.get(name) ?? [])),
         ),
     );
     if (open.length === 0) return [];
@@ -95,7 +95,12 @@ async function compareOne(probe: Probe | Series, { theirs, ours }: Ports): Promi
  * said, of many it can.
  */
 export function differsInEndAlone({ theirs, ours }: Difference): boolean {
-  return String(withoutEnd(theirs)) === String(withoutEnd(ours));
+  return alike(withoutEnd(theirs), withoutEnd(ours));
+}
+
+/** Where the prober failed nothing is known of either, even if it failed in the same way. */
+export function alike(theirs: readonly string[], ours: readonly string[]): boolean {
+  return String(theirs) === String(ours) && !theirs.some((line) => line.startsWith(FAULT));
 }
 
 function withoutEnd(lines: readonly string[]): readonly string[] {
@@ -148,7 +153,7 @@ async function attempt(prober: Prober, script: Script): Promise<void> {
   try {
     await script(prober);
   } catch (error) {
-    prober.heard.push(`prober: ${error instanceof Error ? error.message : String(error)}`);
+    prober.heard.push(`${FAULT}${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

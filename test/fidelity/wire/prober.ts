@@ -18,6 +18,8 @@ export interface ProberOptions {
 /** Silence for so long is no silence but a fault of the test. Milliseconds. */
 const LONGEST_WAIT = 60_000;
 const LONGEST_LINE = 300;
+/** What a line begins with that tells of the prober, and of no server. */
+export const FAULT = "prober: ";
 /** A message that no version knows: it is answered with its number, after the answers to all before it. */
 const UNKNOWN = 191;
 
@@ -262,7 +264,7 @@ export class Prober {
     try {
       this.#take(chunk);
     } catch (error) {
-      this.heard.push(`prober: ${String(error)}`);
+      this.heard.push(`${FAULT}${String(error)}`);
       this.#ended("unreadable");
     }
     this.#notify();

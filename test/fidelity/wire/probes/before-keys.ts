@@ -145,7 +145,8 @@ export const clear: Phase = {
       script: async (prober) => {
         await init(prober);
         prober.sayKexValue();
-        prober.sayKexValue();
+        // What is answered is the first.
+        prober.say(message(30, str(Buffer.alloc(32, 9))));
       },
     },
     {
