@@ -101,11 +101,18 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
       log,
     }),
   );
-  const updated = (update: PolicyUpdate) => {
-    void warden.updated(update);
+  const updated = async (update: PolicyUpdate) => {
     if (update.outcome === "changed") warnOf(update);
+    const { inForce, turnedDown } = await warden.updated(update);
+    if (turnedDown !== undefined) watch.turnDown(update.loaded, inForce, turnedDown);
   };
-  const watch = held.use(await PolicyWatch.start(loaded, { onUpdate: updated }));
+  const watch = held.use(
+    await PolicyWatch.start(loaded, {
+      onUpdate: (update) => {
+        void updated(update);
+      },
+    }),
+  );
   const given = held.move();
   return {
     addresses,
@@ -114,7 +121,7 @@ export async function startGateway(options: ServeOptions): Promise<Gateway> {
     policy: loaded,
     data: data.path,
     async reload() {
-      updated(await watch.reload());
+      await updated(await watch.reload());
     },
     stop: () => given.disposeAsync(),
   };

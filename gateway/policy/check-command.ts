@@ -93,6 +93,7 @@ async function checkOne(file: string, { isStrict, circumstances = {} }: CheckOpt
     const nothing = { file, isValid: false, problems: [], warnings: [] };
     if (error instanceof PolicyError) return { ...nothing, problems: error.problems };
     if (!(error instanceof MitsubakoError)) throw error;
-    return { ...nothing, unreadable: error.message };
+    const remedy = error.remedy === undefined ? "" : ` ${error.remedy}`;
+    return { ...nothing, unreadable: `${error.message}${remedy}` };
   }
 }

@@ -6,6 +6,7 @@ import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from "yam
 import type { Document, ParsedNode } from "yaml";
 import { showPath } from "./problem.ts";
 import type { PolicyPath } from "./problem.ts";
+import { yamlMessage } from "./yaml-message.ts";
 
 export interface Place {
   readonly file: string;
@@ -81,8 +82,12 @@ class Walk {
 
   document(): PolicyDocument {
     // The parser's warnings are of unknown tags; the walk refuses each tag itself.
+    const lines = new Set<number>();
     for (const error of this.#parsed.errors) {
-      this.#problem([], this.#placeAt(error.pos[0]), yamlMessage(error.message));
+      const place = this.#placeAt(error.pos[0]);
+      // What else the parser says of a line follows from the first mistake in it.
+      if (!lines.has(place.line)) this.#problem([], place, yamlMessage(error));
+      lines.add(place.line);
       this.#isReadable = false;
     }
     const yaml = this.#parsed.directives.yaml;
@@ -134,7 +139,11 @@ class Walk {
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);
       if (target !== undefined) return this.#value(target, path, key, depth - 1);
-      this.#problem(path, place, `*${node.source} stands for nothing: no &${node.source} comes before it`);
+      this.#problem(
+        path,
+        place,
+        `*${node.source} stands for nothing: no &${node.source} comes before it; text that starts with * goes in quotes`,
+      );
       return undefined;
     }
     const anchor = node.anchor;
@@ -164,7 +173,11 @@ class Walk {
       const at = [...path, key];
       const before = first.get(key);
       if (before !== undefined) {
-        this.#problem(at, place, `${showPath(at)} is given twice, before in line ${before.line}`);
+        this.#problem(
+          at,
+          place,
+          `${showPath(at)} is given twice, before in line ${before.line}; write it once`,
+        );
         continue;
       }
       first.set(key, place);
@@ -190,15 +203,4 @@ function kindOf(node: ParsedNode): Kind {
   if (isMap(node)) return "section";
   if (isSeq(node)) return "list";
   return isScalar(node) && node.value === null ? "empty" : "scalar";
-}
-
-/** The parser's messages, where ours can say more of the remedy. */
-function yamlMessage(message: string): string {
-  if (message.includes("call stack")) return "nested far too deeply: no policy looks like this";
-  if (message.includes("multiple documents"))
-    return "a policy is one YAML document: remove the line with ---";
-  if (message.startsWith("Plain value cannot start with reserved character")) {
-    return `${message.replace("Plain value", "text")}; put it in quotes`;
-  }
-  return message;
 }

@@ -1,6 +1,7 @@
 /** A policy file, and those that it extends → a frozen policy, or every problem in them at once. */
 import { createHash } from "node:crypto";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { MitsubakoError } from "../model/errors.ts";
 import { policySchema } from "../model/policy.ts";
 import type { LoadedPolicy, Policy } from "../model/policy.ts";
@@ -12,6 +13,7 @@ import { explainIssues } from "./explain-issue.ts";
 import { deepFreeze } from "./frozen.ts";
 import { layered } from "./layers.ts";
 import { inProfile, profiledPolicies } from "./overlay.ts";
+import { nearest } from "./nearest.ts";
 import { parseFile, readBounded } from "./policy-file.ts";
 import type { PolicyFile } from "./policy-file.ts";
 import { PolicyError, showPath } from "./problem.ts";
@@ -22,6 +24,9 @@ import { salvage } from "./salvage.ts";
 
 /** The file itself and those that it extends, one after another: more than anybody can hold in the head. */
 const MOST_FILES = 8;
+/** Of a folder, that are looked through for the one that was meant. */
+const MOST_NAMES = 1000;
+const ENDING = /\.ya?ml$/;
 
 /** A policy, and where each of its values stands. */
 export interface PlacedPolicy {
@@ -78,16 +83,32 @@ async function readChain(path: string): Promise<ReadChain> {
     const next = isAbsolute(base.name) ? base.name : join(dirname(from), base.name);
     const stop = (reason: string) => ({ files, problems: [problemOf(base, reason)] });
     if (files.some((file) => resolve(file.path) === resolve(next)))
-      return stop("extends this one: that would never end");
-    if (files.length >= MOST_FILES) return stop(`is one too many: ${MOST_FILES} files is the most`);
+      return stop("extends this one: that would never end. Remove one `extends` of the circle");
+    if (files.length >= MOST_FILES)
+      return stop(`is one too many: ${MOST_FILES} files is the most. Put two of them together`);
     try {
       files.push(parseFile(await readBounded(next), next));
     } catch (error) {
       if (!(error instanceof MitsubakoError)) throw error;
-      const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      return { ...stop(`cannot be read: ${reason}`), missing: [next] };
+      const reason = error.cause instanceof Error ? error.cause.message : "it is not a file";
+      const remedy = await remedyFor(next);
+      return { ...stop(`cannot be read: ${reason}. ${remedy}`), missing: [next] };
     }
   }
+}
+
+/** What to write for a file that is extended and cannot be read. */
+async function remedyFor(path: string): Promise<string> {
+  const there = await readdir(dirname(path)).catch(() => []);
+  const stems = new Map(
+    there
+      .filter((name) => name !== basename(path) && ENDING.test(name))
+      .slice(0, MOST_NAMES)
+      .map((name) => [name.replace(ENDING, ""), name]),
+  );
+  const meant = stems.get(nearest(basename(path).replace(ENDING, ""), [...stems.keys()]) ?? "");
+  const question = meant === undefined ? "" : `Did you mean ${JSON.stringify(meant)}? `;
+  return `${question}Write where the file is as seen from the folder of this one, such as default.yaml beside it, or its whole path`;
 }
 
 function problemOf({ name, ...place }: NonNullable<PolicyFile["base"]>, reason: string): Problem {
@@ -132,8 +153,12 @@ function put(
     return { problems: inOrder(problems, files) };
   if (document.isReadable) {
     if (!parsed.success) problems.push(...explainIssues(parsed.error.issues, document));
-    // Without its base half of it would look like a contradiction.
-    if (rest !== undefined && missing.length === 0) problems.push(...findingsOf(rest, document));
+    const told = problems.map(({ path }) => path);
+    // Without its base half of it would look like a contradiction; so would what has lost a value that is told of already.
+    if (rest !== undefined && missing.length === 0)
+      problems.push(
+        ...findingsOf(rest, document).filter(({ path }) => !told.some((at) => at.startsWith(`${path}.`))),
+      );
     problems.push(...beside.problems);
   }
   if (problems.length > 0) return { problems: inOrder(problems, files) };

@@ -44,7 +44,10 @@ export async function readBounded(path: string): Promise<Buffer> {
   try {
     await using file = await open(path, "r");
     const stat = await file.stat();
-    if (!stat.isFile()) throw new MitsubakoError("policy-unreadable", `${path} is not a file.`);
+    if (!stat.isFile())
+      throw new MitsubakoError("policy-unreadable", `${path} is not a file.`, {
+        remedy: "Give the path of a policy file, such as policies/default.yaml.",
+      });
     const buffer = Buffer.alloc(LARGEST_FILE + 1);
     let length = 0;
     for (;;) {
@@ -56,7 +59,8 @@ export async function readBounded(path: string): Promise<Buffer> {
     if (error instanceof MitsubakoError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new MitsubakoError("policy-unreadable", `The policy ${path} cannot be read: ${reason}.`, {
-      remedy: "Give the path of a policy file with --policy, such as policies/default.yaml.",
+      remedy:
+        "Give the path of a policy file as seen from the folder that you are in, such as policies/default.yaml.",
       cause: error,
     });
   }
@@ -64,7 +68,13 @@ export async function readBounded(path: string): Promise<Buffer> {
 
 function decode(bytes: Uint8Array, file: string): string | Problem {
   if (bytes.length > LARGEST_FILE) {
-    return { file, line: 1, column: 1, path: "", message: `the file is over ${LARGEST_FILE} bytes` };
+    return {
+      file,
+      line: 1,
+      column: 1,
+      path: "",
+      message: `the file is over ${LARGEST_FILE} bytes; long lists of addresses go in a file of their own (match.sourceFile)`,
+    };
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -72,7 +82,7 @@ function decode(bytes: Uint8Array, file: string): string | Problem {
     const good = validUtf8Prefix(bytes);
     const line = good.split("\n").length;
     const column = good.length - good.lastIndexOf("\n");
-    return { file, line, column, path: "", message: "the file is not UTF-8 from here on" };
+    return { file, line, column, path: "", message: "the file is not UTF-8 from here on; save it as UTF-8" };
   }
 }
 

@@ -30,6 +30,16 @@ interface WatchOptions {
   readonly settle?: number;
 }
 
+/** A policy that is valid and that the gateway could not take over. */
+interface TurnedDown {
+  readonly hash: string;
+  readonly marks: Marks;
+  readonly error: MitsubakoError;
+}
+
+/** What changes with each writing to a file, by path; empty where there is none. */
+type Marks = ReadonlyMap<string, string>;
+
 export class PolicyWatch implements AsyncDisposable {
   #loaded: LoadedPolicy;
   /** What was read last, or could not be: of what is in force, or of what was refused. */
@@ -40,6 +50,9 @@ export class PolicyWatch implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #lastRefusal: string | undefined;
+  /** Of what was in the files when they were last taken for new. */
+  #marks: Marks = new Map();
+  #turnedDown: TurnedDown | undefined;
   #isClosed = false;
   readonly #onUpdate: (update: PolicyUpdate) => void;
   readonly #settle: number;
@@ -75,6 +88,18 @@ export class PolicyWatch implements AsyncDisposable {
   /** The policy in force. */
   get loaded(): LoadedPolicy {
     return this.#loaded;
+  }
+
+  /**
+   * The gateway could not take over what was read: `loaded` is in force. What it turned down is not tried again before something is
+   * saved, or `reload`.
+   */
+  turnDown(refused: LoadedPolicy, loaded: LoadedPolicy, error: MitsubakoError): void {
+    // Something else was read in the meantime; what becomes of that is another answer.
+    if (this.#loaded !== refused) return;
+    this.#loaded = loaded;
+    this.#lastRefusal = error.message;
+    this.#turnedDown = { hash: refused.hash, marks: this.#marks, error };
   }
 
   /** Reads the file now, as on SIGHUP. Calls run one after another; never rejects. Does not call `onUpdate`. */
@@ -183,7 +208,12 @@ export class PolicyWatch implements AsyncDisposable {
       this.#paths = pathsOf(loaded);
       if (!(await isStill())) return undefined;
       if (loaded.hash === before.hash) return { outcome: "same", loaded: before };
+      if (still > 0 && this.#turnedDown?.hash === loaded.hash) {
+        const { marks: then, error } = this.#turnedDown;
+        if (isDeepStrictEqual(then, marks)) return { outcome: "refused", loaded: before, error };
+      }
       this.#loaded = loaded;
+      this.#marks = marks;
       const changes = [...policyChanges(before.policy, loaded.policy), ...fileChanges(before, loaded)];
       return { outcome: "changed", loaded, document, changes };
     } catch (error) {
@@ -203,8 +233,7 @@ function pathsOf({ path, bases, files }: LoadedPolicy): readonly string[] {
   return [path, ...bases, ...files.map((file) => file.path)];
 }
 
-/** What changes with each writing to a file, by path; empty where there is none. */
-async function marksOf(paths: readonly string[]): Promise<Map<string, string>> {
+async function marksOf(paths: readonly string[]): Promise<Marks> {
   const marks = paths.map(async (path): Promise<[string, string]> => {
     const there = await stat(path, { bigint: true }).catch(() => undefined);
     return [path, there === undefined ? "" : `${there.dev}:${there.ino}:${there.size}:${there.mtimeNs}`];

@@ -99,7 +99,7 @@ export class Warden implements AsyncDisposable {
   #status: Status | undefined;
   readonly #syncing = new AbortController();
   /** Policies are taken over one after the other. */
-  #updating: Promise<void> = Promise.resolve();
+  #updating: Promise<unknown> = Promise.resolve();
 
   constructor(options: WardenOptions) {
     const { slot, data, log, addresses } = options;
@@ -331,19 +331,29 @@ export class Warden implements AsyncDisposable {
     return this.#archivist.pid;
   }
 
-  /** The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. Never rejects. */
-  updated(update: PolicyUpdate): Promise<void> {
-    this.#updating = this.#updating
-      .then(() => this.#takeOver(update))
-      .catch((error: unknown) => {
+  /**
+   * The policy file was saved, or SIGHUP came. From when on each value holds: policy/when-applied.ts. Never rejects.
+   * @returns which policy is in force then, and why the update was not taken over, if so.
+   */
+  updated(update: PolicyUpdate): Promise<{ inForce: LoadedPolicy; turnedDown?: MitsubakoError }> {
+    const taking = this.#updating.then(async () => {
+      try {
+        const turnedDown = await this.#takeOver(update);
+        return { inForce: this.#policy, ...(turnedDown === undefined ? {} : { turnedDown }) };
+      } catch (error) {
         this.#log.error({ err: error }, "a change of the policy could not be taken over as a whole");
-      });
-    return this.#updating;
+        return { inForce: this.#policy };
+      }
+    });
+    this.#updating = taking;
+    return taking;
   }
 
-  async #takeOver(update: PolicyUpdate): Promise<void> {
+  async #takeOver(update: PolicyUpdate): Promise<MitsubakoError | undefined> {
     switch (update.outcome) {
       case "same":
+        // It was read before the one that it is the same as was turned down.
+        if (update.loaded.hash !== this.#policy.hash) break;
         this.#log.info({ policy: update.loaded.hash }, "the policy in force is the file's");
         this.#status?.putRight();
         void this.#webhook.policyChanged();
@@ -355,7 +365,8 @@ export class Warden implements AsyncDisposable {
         this.#status?.refused(update.error.message);
         break;
       case "changed": {
-        if (!(await this.#isPossible(update.loaded))) break;
+        const obstacle = await this.#obstacleTo(update.loaded);
+        if (obstacle !== undefined) return obstacle;
         this.#policy = update.loaded;
         const changes = update.changes.map((change) => `${showChange(change)} (${whenApplied(change.path)})`);
         this.#log.info({ policy: update.loaded.hash, changes }, "a new policy is in force");
@@ -372,22 +383,26 @@ export class Warden implements AsyncDisposable {
       default:
         update satisfies never;
     }
+    return undefined;
   }
 
   /**
-   * Whether the engine has the images that the policy newly asks for, and can contain what it asks for; with one that it cannot no sandbox
-   * could be made. Then its machines are ready.
+   * Undefined where the engine has the images that the policy newly asks for, and can contain what it asks for; with one that it cannot
+   * no sandbox could be made. Then its machines are ready.
    */
-  async #isPossible({ policy, path }: LoadedPolicy): Promise<boolean> {
+  async #obstacleTo({ policy, path }: LoadedPolicy): Promise<MitsubakoError | undefined> {
     try {
       for (const each of everyPolicy(policy)) this.#pool?.require(each);
       await this.#options.machines.prepare(policy);
-      return true;
+      return undefined;
     } catch (error) {
-      this.#log.error({ err: error }, "the new policy was refused, the old policy stays in force");
       const remedy = error instanceof MitsubakoError && error.remedy !== undefined ? ` ${error.remedy}` : "";
-      this.#status?.refused(`${path}: ${error instanceof Error ? error.message : String(error)}${remedy}`);
-      return false;
+      const reason = `${path}: ${error instanceof Error ? error.message : String(error)}${remedy}`;
+      this.#log.error({ err: error }, `the new policy was refused, the old policy stays in force: ${reason}`);
+      this.#status?.refused(reason);
+      return error instanceof MitsubakoError
+        ? error
+        : new MitsubakoError("internal", "The policy could not be taken over.", { cause: error });
     }
   }
 

@@ -50,7 +50,10 @@ describe("policy check", () => {
     const [good = ""] = await filesFor(t, { "good.yaml": HARMLESS });
     const check = await checkPolicies([good, `${good}.absent`]);
     assert.equal(check.exitCode, 2);
-    assert.match(renderCheck(check).stderr, /^The policy .*\.absent cannot be read: ENOENT.*\n$/);
+    assert.match(
+      renderCheck(check).stderr,
+      /^The policy .*\.absent cannot be read: ENOENT.*\. Give the path of a policy file .*\n$/,
+    );
   });
 
   test("as JSON: what a program needs of each problem", async (t) => {

@@ -110,6 +110,7 @@ describe("a policy that extends another", () => {
       "circle.yaml": "extends: back.yaml\n",
       "back.yaml": "extends: ./circle.yaml\n",
       "number.yaml": "extends: 5\n",
+      "misspelt.yaml": "extends: nubmer.yaml\n",
       "nul.yaml": 'extends: "a\\0b"\n',
       "list.yaml": "extends: [a.yaml, b.yaml]\n",
       "nothing.yaml": "extends:\n",
@@ -123,10 +124,14 @@ describe("a policy that extends another", () => {
     const absent = await problemsOf(join(folder, "absent.yaml"));
     assert.match(
       absent[0] ?? "",
-      /^absent\.yaml:2:10 extends names "nowhere\.yaml", which cannot be read: ENOENT/,
+      /^absent\.yaml:2:10 extends names "nowhere\.yaml", which cannot be read: ENOENT.*\. Write where the file is/,
+    );
+    assert.match(
+      await first("misspelt.yaml"),
+      /cannot be read: .*\. Did you mean "number\.yaml"\? Write where/,
     );
     assert.match(absent[1] ?? "", /^absent\.yaml:3:1 "sandbx"/);
-    assert.match(await first("circle.yaml"), /^back\.yaml:1:10 .* would never end$/);
+    assert.match(await first("circle.yaml"), /^back\.yaml:1:10 .* would never end\. Remove one `extends`/);
     for (const name of ["number", "nul", "list", "nothing"]) {
       assert.match(
         await first(`${name}.yaml`),
@@ -134,8 +139,8 @@ describe("a policy that extends another", () => {
         name,
       );
     }
-    assert.match(await first("folder.yaml"), /:1:10 .*cannot be read/);
-    assert.match(await first("deep0.yaml"), /^deep7\.yaml:1:10 .*8 files is the most$/);
+    assert.match(await first("folder.yaml"), /:1:10 .*cannot be read: it is not a file\. Write where/);
+    assert.match(await first("deep0.yaml"), /^deep7\.yaml:1:10 .*8 files is the most\. Put two/);
     const alone = parsePolicy(Buffer.from("extends: a.yaml\n"), "x.yaml");
     assert.ok("problems" in alone && alone.problems.length === 1);
   });

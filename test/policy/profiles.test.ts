@@ -323,11 +323,6 @@ describe("mistakes are told with their place", () => {
       "match: {user: x}, sandbox: {most: 3}",
       /"most" is not a key of profiles\[0\]\.sandbox/,
     ],
-    [
-      "a way out",
-      "match: {source: 192.0.2.1}, network: {egress: limited}",
-      /profiles\[0\]\.network\.egress has to be deny/,
-    ],
     ["an expression", "match: {user: /(/}", /profiles\[0\]\.match\.user has to be a valid expression/],
     [
       "what contradicts the policy below",

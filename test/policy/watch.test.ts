@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { TestContext } from "node:test";
+import { MitsubakoError } from "../../gateway/model/errors.ts";
 import { showChange } from "../../gateway/policy/changes.ts";
 import { loadPolicy } from "../../gateway/policy/load.ts";
 import { PolicyWatch } from "../../gateway/policy/watch.ts";
@@ -48,6 +49,47 @@ async function save(path: string, content: string): Promise<void> {
 }
 
 describe("a policy that is changed while it is in force", { timeout: 120_000 }, () => {
+  test("what the gateway turned down is not in force, and is tried again only when it is saved or asked for", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, next, updates } = await watched(t, path, "sensor: one\n");
+    const before = watch.loaded;
+    const turnDown = (update: PolicyUpdate) => {
+      assert.equal(update.outcome, "changed");
+      watch.turnDown(update.loaded, before, new MitsubakoError("image-missing", "No such image."));
+      assert.equal(watch.loaded, before);
+    };
+    await save(path, "sensor: two\n");
+    turnDown(await next());
+
+    // Something else happens in the folder: what is read then is known.
+    await writeFile(join(path, "../other"), "");
+    await writeFile(join(path, "../other.yaml"), "");
+    const again = await watch.reload();
+    turnDown(again);
+    await save(path, "sensor: two\n");
+    const saved = await next();
+    turnDown(saved);
+    assert.ok(saved.outcome === "changed");
+    assert.deepEqual(saved.changes.map(showChange), ['sensor: "one" → "two"']);
+
+    await save(path, "sensor: one\n");
+    const restored = await next();
+    assert.deepEqual([restored.outcome, restored.loaded], ["same", before]);
+    assert.deepEqual(updates, []);
+  });
+
+  test("what was turned down late says nothing of what was read since", async (t) => {
+    const path = join(await folderFor(t), "p.yaml");
+    const { watch, next } = await watched(t, path, "sensor: one\n");
+    const before = watch.loaded;
+    await save(path, "sensor: two\n");
+    const two = await next();
+    await save(path, "sensor: three\n");
+    const three = await next();
+    watch.turnDown(two.loaded, before, new MitsubakoError("image-missing", "No such image."));
+    assert.equal(watch.loaded, three.loaded);
+  });
+
   test("a save in place, and one by rename as editors do it", async (t) => {
     const path = join(await folderFor(t), "p.yaml");
     const { watch, next } = await watched(t, path, "sandbox: {idle: 1h}\n", 1000);
