@@ -20,7 +20,7 @@ interface Caps {
   readonly spent: number;
 }
 
-/** `mitsubako status`: by what the gateway has written into its data folder. Exit code 1 when it does not run, or the policy's file was refused. */
+/** `mitsubako status`: by what the gateway has written into its data folder. Exit code 1 when it does not run, the policy's file was refused, or its way out is not in force. */
 export async function statusCommand(
   { data, json }: StatusCommandOptions,
   output = TERMINAL,
@@ -35,7 +35,7 @@ export async function statusCommand(
       ? `${JSON.stringify({ isRunning, ...status, caps }, undefined, 2)}\n`
       : text(status, caps, isRunning, output.now()),
   );
-  return isRunning && status.refused === undefined ? 0 : 1;
+  return isRunning && (status.refused ?? status.shut) === undefined ? 0 : 1;
 }
 
 async function readStatus(data: string): Promise<GatewayStatus> {
@@ -64,7 +64,7 @@ function capsIn(metrics: string): Caps {
 }
 
 function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number): string {
-  const { policy, refused, sandboxes, sessions, listening, personas = [], stopped } = status;
+  const { policy, refused, shut, sandboxes, sessions, listening, personas = [], stopped } = status;
   const ago = (time: string) => relativeTime(Date.parse(time) * 1000, now);
   const state = isRunning
     ? `runs since ${status.started} (process ${status.pid}, slot ${status.slot}), as it said ${ago(status.at)}`
@@ -78,6 +78,7 @@ function text(status: GatewayStatus, caps: Caps, isRunning: boolean, now: number
     ["", `SHA-256 ${policy.hash}`],
     ["", `in force since ${policy.since} (${ago(policy.since)})`],
     ...(refused === undefined ? [] : refusal(refused, ago)),
+    ...(shut === undefined ? [] : noWayOut(shut, ago)),
     [
       "sandboxes",
       `${count(sandboxes.sources, "source")} with one, ${count(sandboxes.spares, "spare")}; ${sandboxes.all} of ${policy.most}`,
@@ -103,6 +104,19 @@ function byProfile({ sources, profiles = {} }: Partial<GatewayStatus["sandboxes"
   const others = counted.reduce((left, [, number]) => left - number, sources ?? 0);
   const all = [...counted.map(([name, number]) => `${escapeText(name)} ${number}`), `without one ${others}`];
   return [["", `by profile: ${all.join(", ")}`]];
+}
+
+function noWayOut(
+  { at, message }: NonNullable<GatewayStatus["shut"]>,
+  ago: (time: string) => string,
+): [string, string][] {
+  return [
+    [
+      "SHUT",
+      `since ${at} (${ago(at)}): the policy's way out could not be put in force, and nothing is let out:`,
+    ],
+    ...message.split("\n").map((line): [string, string] => ["", escapeText(line)]),
+  ];
 }
 
 function refusal(

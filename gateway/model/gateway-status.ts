@@ -31,6 +31,8 @@ export interface GatewayStatus {
   };
   /** What the file says now was refused; the policy above stays in force. */
   readonly refused?: { readonly at: string; readonly message: string };
+  /** The way out that the policy above asks for could not be put in force. Nothing is let out until it can be, which is tried again and again. */
+  readonly shut?: { readonly at: string; readonly message: string };
   readonly sandboxes: {
     readonly all: number;
     readonly spares: number;

@@ -32,6 +32,7 @@ export class FenceKeeper implements AsyncDisposable {
   #stopped = false;
   /** Of the policy's way out the outside was not told yet. */
   #isOutsideDue = false;
+  #shut: FenceKeeper["shut"];
 
   private constructor(options: FenceKeeperOptions, outside: OutsideOfFence) {
     this.#options = options;
@@ -55,12 +56,28 @@ export class FenceKeeper implements AsyncDisposable {
     return this.#outside.pid;
   }
 
+  /** Since when, and why, the policy's way out is not in force: nothing is let out then. */
+  get shut(): { readonly at: string; readonly message: string } | undefined {
+    return this.#shut;
+  }
+
   /** The way out of living sandboxes follows the new policy at once; where that fails, the next look tries again. */
   policyChanged(): void {
     void this.#inTurn(async () => {
       const { network, profiles } = networksOf(this.#options.policy());
       this.#isOutsideDue = true;
-      await this.#options.fence.change(network, profiles);
+      try {
+        await this.#options.fence.change(network, profiles);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#shut = { at: new Date().toISOString(), message };
+        this.#options.log.error(
+          { err: error },
+          "the way out that the new policy asks for could not be put in force: nothing is let out until it can be",
+        );
+        return;
+      }
+      this.#isOpenAgain();
       await this.#tellOutside();
     });
   }
@@ -92,8 +109,14 @@ export class FenceKeeper implements AsyncDisposable {
       await fence.repair();
       await this.#outside.repair();
     }
+    this.#isOpenAgain();
     if (this.#isOutsideDue) await this.#tellOutside();
     writeMetrics(data, slot, await fence.caps(), metrics());
+  }
+
+  #isOpenAgain(): void {
+    if (this.#shut !== undefined) this.#options.log.info("the way out that the policy asks for is in force");
+    this.#shut = undefined;
   }
 
   /** Once the fence has that way out. */

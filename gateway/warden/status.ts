@@ -10,7 +10,10 @@ export interface StatusOptions {
   /** The data folder. */
   readonly data: string;
   /** What changes by itself. */
-  readonly facts: () => Pick<GatewayStatus, "slot" | "listening" | "sandboxes" | "personas" | "sessions">;
+  readonly facts: () => Pick<
+    GatewayStatus,
+    "slot" | "listening" | "shut" | "sandboxes" | "personas" | "sessions"
+  >;
   /** A policy came into force, or was refused. */
   readonly onNews: (news: PolicyNews) => void;
   readonly log: Logger;

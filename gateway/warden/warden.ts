@@ -432,7 +432,15 @@ export class Warden implements AsyncDisposable {
       const { persona, keys } = machine;
       return { name: persona.name, hostname, keys, sources: this.#pool?.sourcesOf(machine) ?? 0 };
     });
-    return { slot, listening, sandboxes, personas, sessions: this.#sessions.all().length };
+    const shut = this.#keeper?.shut;
+    return {
+      ...(shut === undefined ? {} : { shut }),
+      slot,
+      listening,
+      sandboxes,
+      personas,
+      sessions: this.#sessions.all().length,
+    };
   }
 
   /** The group that reads recordings: the archivist's. */

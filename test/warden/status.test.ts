@@ -16,6 +16,7 @@ test("what an operator is told of a gateway follows what happens, and says how o
   t.after(() => rm(data, { recursive: true }));
   let sources = 0;
   let profiles = {};
+  let shut: GatewayStatus["shut"];
   const news: PolicyNews[] = [];
   const policy = (most: number, hash: string) => ({
     addresses: NOTHING_KNOWN,
@@ -32,6 +33,7 @@ test("what an operator is told of a gateway follows what happens, and says how o
       data,
       facts: () => ({
         ...{ slot: 3, listening: [], sessions: 0 },
+        ...(shut === undefined ? {} : { shut }),
         sandboxes: { all: sources, spares: 0, sources, profiles },
       }),
       onNews: (one) => news.push(one),
@@ -73,8 +75,14 @@ test("what an operator is told of a gateway follows what happens, and says how o
   assert.deepEqual([changed.code, changed.text.includes("REFUSED")], [0, false]);
   assert.match(changed.text, /b{64}[^]*of 6\n +by profile: night 4, __proto__x 2, a.*1, without one 2\n/);
   assert.ok(!changed.text.includes("\u001b"));
+  shut = { at: new Date().toISOString(), message: "nft: no\u001b[2J" };
+  status.changed(policy(6, "c".repeat(64)), []);
+  const noWayOut = await shown(0);
+  assert.equal(noWayOut.code, 1);
+  assert.match(noWayOut.text, /c{64}[^]*\nSHUT .*nothing is let out:\n +nft: no/);
+  assert.ok(!noWayOut.text.includes("\u001b"));
   assert.deepEqual(
     news.map(({ outcome }) => outcome),
-    ["refused", "changed"],
+    ["refused", "changed", "changed"],
   );
 });
