@@ -1,5 +1,8 @@
 /** What the schema cannot say: expressions that do not compile, and values that make no sense together. */
+import { isIPv6 } from "node:net";
 import { BOT_PORTS } from "../model/bot-ports.ts";
+import { showEndpoint } from "../model/endpoint.ts";
+import type { Endpoint } from "../model/endpoint.ts";
 import type { Policy } from "../model/policy.ts";
 import { isLoopbackHost } from "../model/policy-webhook.ts";
 import type { PolicyDocument } from "./document.ts";
@@ -30,6 +33,17 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
     ...repeated(
       policy.listen.map(({ address, port }) => (port === 0 ? undefined : `${address} ${port}`)),
     ).map((index) => ({ path: ["listen", index], message: "is listed twice" })),
+    ...policy.listen.flatMap(({ address, port }, index) => {
+      const every = policy.listen.find((other) => takesIn(other, { address, port }));
+      return every === undefined
+        ? []
+        : [
+            {
+              path: ["listen", index],
+              message: `is within ${showEndpoint(every)}, which takes that port on every address; remove one of the two`,
+            },
+          ];
+    }),
     ...repeated(policy.auth.methods ?? []).map((index) => ({
       path: ["auth", "methods", index],
       message: "is listed twice",
@@ -54,6 +68,12 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
     path: showPath(path),
     message: `${showPath(path)} ${message}`,
   }));
+}
+
+/** The kernel gives a port to one of them only. */
+function takesIn(every: Endpoint, one: Endpoint): boolean {
+  const wildcard = isIPv6(one.address) ? "::" : "0.0.0.0";
+  return one.port !== 0 && every.port === one.port && every.address === wildcard && one.address !== wildcard;
 }
 
 function networkFindings({ ports, fences, openFences }: Policy["network"]): Finding[] {

@@ -10,6 +10,7 @@ import { inProfile, isDoor, profiledPolicies } from "./overlay.ts";
 import { renderProblem, showPath } from "./problem.ts";
 import type { PolicyPath, Problem } from "./problem.ts";
 import { compileRanges, isNeverPublic } from "./ranges.ts";
+import { slips } from "./slips.ts";
 import { showDuration, showSize } from "./units.ts";
 
 interface Warning {
@@ -34,6 +35,7 @@ export function warnings(policy: Policy, document: PolicyDocument, circumstances
 
 function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Circumstances): Problem[] {
   return [
+    ...nothing(document),
     ...root(policy, circumstances),
     ...unreachable(policy.auth.rules, document),
     ...room(policy, circumstances),
@@ -44,11 +46,21 @@ function warningsOf(policy: Policy, document: PolicyDocument, circumstances: Cir
     ...wayOut(policy, circumstances),
     ...webhook(policy),
     ...stillLetOut(policy),
+    ...slips(policy),
   ].map(({ path, message }) => ({
     ...document.place(path),
     path: showPath(path),
-    message: `${showPath(path)} ${message}`,
+    message: path.length === 0 ? message : `${showPath(path)} ${message}`,
   }));
+}
+
+/** A save that went wrong looks so. */
+function nothing({ value }: PolicyDocument): Warning[] {
+  return when(Object.keys(value ?? {}).length === 0, {
+    path: [],
+    message:
+      "nothing stands in the policy: every value is its default, and whoever comes is let in. Write what is meant, or `extends: default.yaml`",
+  });
 }
 
 function root({ auth, sandbox }: Policy, { userNamespaces }: Circumstances): Warning[] {

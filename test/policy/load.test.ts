@@ -140,6 +140,13 @@ describe("what is wrong is told by place", () => {
     ],
     ["address without a port", "listen: [1.2.3.4]\n", 1, 10, /ADDRESS:PORT such as/],
     ["no such port", 'listen: ["1.2.3.4:70000"]\n', 1, 10, /ADDRESS:PORT such as/],
+    [
+      "an address within the one that is all",
+      'listen: ["127.0.0.1:22", "0.0.0.0:2222", "0.0.0.0:22", "[::]:22"]\n',
+      1,
+      10,
+      /listen\[0\] is within 0\.0\.0\.0:22.*remove one/,
+    ],
     ["nothing to listen on", "listen: []\n", 1, 9, /at least 1 entry.*found an empty list/],
     ["list for a section", "sandbox: [1]\n", 1, 10, /a section with mode, /],
     ["text for a file", "hello\n", 1, 1, /a policy has to be a section/],

@@ -31,6 +31,21 @@ describe("warnings", () => {
       /^5:14 network\.caps\.up is 500 MiB for each of 6 hours, as good as no cap/,
     ],
     [
+      "a rule's network by one of its addresses, in a profile",
+      'profiles: [{name: a, match: {user: x}, auth: {rules: [{source: ["192.0.2.7", 192.0.2.7/20], verdict: reject}]}}]\n',
+      /auth\.rules\[0\]\.source\[1\] is 192\.0\.2\.7\/20, .* network 192\.0\.0\.0\/20\. Write that, or 192\.0\.2\.7 for/,
+    ],
+    [
+      "a fence by one of its addresses",
+      "network: {fences: [10.1.2.3/8]}\n",
+      /network\.fences\[0\] is 10\.1\.2\.3\/8, .* network 10\.0\.0\.0\/8\./,
+    ],
+    [
+      "a profile's network by one of its addresses",
+      'profiles: [{name: a, match: {source: "2001:db8::1/33"}}]\n',
+      /profiles\[0\]\.match\.source is 2001:db8::1\/33, .* network 2001:db8::\/33\./,
+    ],
+    [
       "more memory than there is",
       "sandbox:\n  most: 100\n  memory: 256m\n",
       /^3:9 sandbox\.most is 100, each with 256 MiB of memory: 25\.0 GiB together, and this machine has 8\.0 GiB\. Write at most 32/,
@@ -128,6 +143,20 @@ describe("warnings", () => {
     assert.deepEqual(found({ userNamespaces: true }), []);
     const profile = `{root: refuse}\nprofiles: [{name: p, match: {listener: 22}, auth: {root: allow}}]`;
     assert.match(found({}, profile)[0] ?? "", /^in profile "p" \(line 2\): auth\.root is allow/);
+  });
+
+  test("a policy in which nothing stands", () => {
+    for (const text of ["", "# nothing\n", "auth:\nsandbox:\n"]) {
+      const result = parsePolicy(Buffer.from(text), "x.yaml");
+      assert.ok("document" in result);
+      const found = warnings(result.loaded.policy, result.document, { userNamespaces: true });
+      assert.deepEqual(
+        found.map(({ line, column, path }) => [line, column, path]),
+        [[1, 1, ""]],
+        text,
+      );
+      assert.match(found[0]?.message ?? "", /^nothing stands in the policy: .* `extends: default\.yaml`$/);
+    }
   });
 
   test("what a policy warns of is not said again for profiles that have no part in it", () => {

@@ -16,7 +16,7 @@ test("what an operator is told of a gateway follows what happens, and says how o
   t.after(() => rm(data, { recursive: true }));
   let sources = 0;
   let profiles = {};
-  let shut: GatewayStatus["shut"];
+  let shut: GatewayStatus["shut"] = undefined;
   const news: PolicyNews[] = [];
   const policy = (most: number, hash: string) => ({
     addresses: NOTHING_KNOWN,
