@@ -181,9 +181,20 @@ function whose({ State: { Pid: pid }, GraphDriver: { Data: data } }: ContainerIn
 
 /** Takes away what `coverRoot` mounted, if it is there. The container has ended. */
 export async function uncoverRoot(folder: string): Promise<void> {
-  const merged = `${folder}/merged`;
-  while ((statSync(merged, { throwIfNoEntry: false })?.dev ?? statSync(folder).dev) !== statSync(folder).dev)
-    await tool("umount", ["--lazy", merged]);
+  while (isCovered(folder))
+    try {
+      await tool("umount", ["--lazy", `${folder}/merged`]);
+    } catch (error) {
+      // Two may remove the same container.
+      if (isCovered(folder)) throw error;
+    }
+}
+
+function isCovered(folder: string): boolean {
+  const [below, merged] = [folder, `${folder}/merged`].map(
+    (path) => statSync(path, { throwIfNoEntry: false })?.dev,
+  );
+  return merged !== undefined && merged !== below;
 }
 
 /** The engine listens on 127.0.0.11 in each container of a network of ours, which no server does. Nobody asks it: see spec.ts. */

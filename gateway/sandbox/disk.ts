@@ -202,7 +202,8 @@ function layerFolder(info: ContainerInspectInfo): string | undefined {
 }
 
 function isMountPoint(folder: string): boolean {
-  return statSync(folder).dev !== statSync(dirname(folder)).dev;
+  const own = statSync(folder, { throwIfNoEntry: false })?.dev;
+  return own !== undefined && own !== statSync(dirname(folder)).dev;
 }
 
 async function tool(name: string, args: readonly string[]): Promise<void> {
