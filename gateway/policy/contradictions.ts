@@ -32,7 +32,7 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
     })),
     ...repeated(
       policy.listen.map(({ address, port }) => (port === 0 ? undefined : `${address} ${port}`)),
-    ).map((index) => ({ path: ["listen", index], message: "is listed twice" })),
+    ).map((index) => ({ path: ["listen", index], message: "is listed twice; remove one of the two" })),
     ...policy.listen.flatMap(({ address, port }, index) => {
       const every = policy.listen.find((other) => takesIn(other, { address, port }));
       return every === undefined
@@ -46,11 +46,11 @@ export function contradictions(policy: Policy, document: PolicyDocument): Proble
     }),
     ...repeated(policy.auth.methods ?? []).map((index) => ({
       path: ["auth", "methods", index],
-      message: "is listed twice",
+      message: "is listed twice; remove one of the two",
     })),
     ...repeated(policy.auth.refuse).map((index) => ({
       path: ["auth", "refuse", index],
-      message: "is listed twice",
+      message: "is listed twice; remove one of the two",
     })),
     ...pointless(policy.sandbox.spares > policy.sandbox.most, {
       path: ["sandbox", "spares"],

@@ -80,7 +80,11 @@ def meter(wire, port, skip, seconds):
     begun = first = last = None
     total = 0
     while True:
-        length, ancillary, _, origin = wire.recvmsg_into([view], 64, socket.MSG_TRUNC)
+        try:
+            length, ancillary, _, origin = wire.recvmsg_into([view], 64, socket.MSG_TRUNC)
+        except TimeoutError:
+            # The sender stopped before the time was over, so there is no figure.
+            return 0
         if origin[2] == PACKET_OUTGOING or ports not in (bytes(view[34:36]), bytes(view[36:38])):
             continue
         # When the kernel saw it; this process may be late.
