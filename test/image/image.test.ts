@@ -189,18 +189,21 @@ for (const [name, { suite, systemd }] of Object.entries(PERSONAS))
       const minutes = [0, 1, 2].map((more) => new Date(boot + more * 60_000).toISOString().slice(11, 16));
       const booted = new RegExp(` (?:${minutes.join("|")})\\b`);
       assert.match(await server.run("who -b"), booted);
-      assert.match(await server.run("who -r"), /run-level 5/);
+      // Debian 13's asks logind, which does not know.
+      if (name === "debian-12") assert.match(await server.run("who -r"), /run-level 5/);
       for (const unit of ["ssh", "cron", "networking"])
         assert.match(await server.run(`systemctl status ${unit} | grep Active`), booted, unit);
-      // What was started later is as old as it is.
-      await server.run("systemctl restart nginx");
-      const age = /; (\S+) ago$/.exec(await server.run("systemctl status nginx | grep Active"))?.[1];
-      const process = Number(await server.run("ps -o etimes= -p $(cat /run/nginx.pid)"));
-      if (process < 60) assert.match(age ?? "", /^\d+s$/);
       assert.match(
         await server.run("systemctl list-timers"),
         /left +n\/a +n\/a +apt-daily\.timer +apt-daily\.service\n/,
       );
+    });
+
+    it("tells of a service that was started later as what it is", async () => {
+      // Whatever comes with PID 1 in its first minute is taken for a part of the boot.
+      await server.run("while [ $(ps -o etimes= -p 1) -lt 62 ]; do sleep 1; done");
+      await server.run("systemctl restart nginx");
+      assert.match(await server.run("systemctl status nginx | grep Active"), /; \d{1,2}s ago$/);
     });
 
     it("answers to hostnamectl, timedatectl, localectl and journalctl", async () => {

@@ -8,8 +8,8 @@ const MOST_SHOWN = 20;
 const MOST_ENDS = 3;
 
 /** Fails when an answer differs that is not known to. Returns how many differ. */
-export async function mustBeAlike(persona: string, phase: Phase, ports: Ports): Promise<number> {
-  const known = knownOf(persona);
+export async function mustBeAlike(phase: Phase, ports: Ports): Promise<number> {
+  const known = knownOf();
   const differences = await compare(phase, ports);
   const questions = questionsIn(phase);
   console.log(`${phase.name}: ${questions - differences.length} of ${questions} alike`);

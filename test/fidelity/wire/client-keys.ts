@@ -41,7 +41,7 @@ export async function listKeys(prober: Prober): Promise<void> {
 }
 
 export const publicKeyRequest = (user: string, key: ClientKey, ...fields: readonly Field[]) =>
-  message(50, user, "ssh-connection", "publickey", ...fields, "ssh-ed25519", key.blob);
+  message(50, user, "ssh-connection", "publickey", ...fields, "ssh-ed25519", str(key.blob));
 
 export function signedRequest(user: string, sessionId: Buffer, key: ClientKey): Buffer {
   const head = publicKeyRequest(user, key, 1);

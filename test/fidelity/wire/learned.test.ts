@@ -95,7 +95,8 @@ describe("mitsubako persona learn", () => {
       assert.equal(code, 0, stderr.toString());
       assert.match(
         stdout.toString(),
-        /^SSH-2\.0-OpenSSH_9\.2p1 is learned, .*\nAll of it can be played\.\n$/,
+        // The image makes three kinds of host keys, and announces them whatever the model has.
+        /^SSH-2\.0-OpenSSH_9\.2p1 is learned, .*\nWhat is played otherwise:\n {2}- After a login the sshd of debian-12 announces host keys that it has not: ecdsa-sha2-nistp256\.\n$/,
       );
     }
     const file = JSON.parse(await readFile(join(data, "personas", `${NAME}.json`), "utf8")) as {
@@ -113,7 +114,7 @@ describe("mitsubako persona learn", () => {
       const prober = new Prober(gateway.port, { patience: 100 });
       await prober.login(ROOT.user, ROOT.password);
       prober.close();
-      assert.equal(await mustBeAlike(NAME, phase, { theirs: reference.port, ours: gateway.port }), 0);
+      assert.equal(await mustBeAlike(phase, { theirs: reference.port, ours: gateway.port }), 0);
     } finally {
       await gateway[Symbol.asyncDispose]();
     }

@@ -45,6 +45,8 @@ export async function startReference(
   ];
   const script = [
     "mkdir -p /run/sshd",
+    // Without user namespaces, where the engine has them for others, the image's files belong to another root, and sshd trusts no key in such a folder.
+    "chown -R 0:0 /root",
     ...accounts.filter(({ user }) => user !== "root").map(({ user }) => `useradd -m -s /bin/bash ${user}`),
     `printf '%s\\n' ${accounts.map(({ user, password }) => `${user}:${password}`).join(" ")} | chpasswd`,
     listen(stock, `PidFile=none`),

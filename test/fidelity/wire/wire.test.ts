@@ -31,7 +31,7 @@ describe(`what the sshd of ${PERSONA} answers, the gateway answers`, () => {
   const holds = async (phase: Phase, ports: { theirs: number; ours: number }) => {
     const questions = questionsIn(phase);
     asked += questions;
-    alike += questions - (await mustBeAlike(PERSONA, phase, ports));
+    alike += questions - (await mustBeAlike(phase, ports));
   };
 
   for (const phase of PHASES)

@@ -58,6 +58,7 @@ const inside =
   (...payloads: readonly Buffer[]): Script =>
   async (prober) => {
     await said([proves(forced)])(prober);
+    if (!prober.packets.some(([type]) => type === 52)) throw new Error("a key that is listed was refused");
     await prober.until(() => prober.packets.some((payload) => payload.includes("hostkeys-00@openssh.com")));
     await prober.ask(message(90, "session", u32(5), u32(2_097_152), u32(32_768)));
     for (const payload of payloads) prober.say(payload);
