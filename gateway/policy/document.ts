@@ -121,7 +121,11 @@ class Walk {
     if (++this.#nodes > MOST_NODES || depth === 0) {
       if (this.#nodes <= MOST_NODES + 1) {
         const what = depth === 0 ? `nested over ${DEEPEST} deep` : `more than ${MOST_NODES} values`;
-        this.#problem(path, place, `${what}: no policy looks like this; remove what is too much, and write values out in the place of & and *`);
+        this.#problem(
+          path,
+          place,
+          `${what}: no policy looks like this; remove what is too much, and write values out in the place of & and *`,
+        );
         this.#nodes = MOST_NODES + 1;
         this.#isReadable = false;
       }
